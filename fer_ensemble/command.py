@@ -1,0 +1,92 @@
+"""What the commands share: flags made from a settings class, errors in one line, exit codes."""
+
+import dataclasses
+import os
+import sys
+
+from absl import app, flags
+
+# Flags defined through this module belong to the command that asked for them, and show in its --help.
+flags.disclaim_key_flags()
+
+EXIT_ERROR = 1
+EXIT_HELD = 75  # another process holds the member: try again later (EX_TEMPFAIL of sysexits.h)
+EXIT_INTERRUPTED = 130  # Ctrl-C, as shells count it
+
+
+class HeldError(RuntimeError):
+    """Another process works on the same thing."""
+
+
+def define_flags(settings, skip=()):
+    """Defines an absl flag for each field of a settings dataclass: its name, default, help text and choices."""
+    for field in dataclasses.fields(settings):
+        if field.name in skip:
+            continue
+        text = field.metadata["help"]
+        choices = field.metadata.get("choices")
+        if choices:
+            flags.DEFINE_enum(field.name, field.default, choices, text)
+        else:
+            define = {
+                bool: flags.DEFINE_boolean,
+                int: flags.DEFINE_integer,
+                float: flags.DEFINE_float,
+                str: flags.DEFINE_string,
+            }[field.type]
+            define(field.name, field.default, text)
+
+
+def settings_from_flags(settings, **fixed):
+    """Builds the settings dataclass from the parsed flags; `fixed` gives fields that are no flags."""
+    names = [field.name for field in dataclasses.fields(settings) if field.name not in fixed]
+    return settings(**{name: flags.FLAGS[name].value for name in names}, **fixed)
+
+
+def run(main):
+    """Runs `main(arguments)` under absl: expected errors become one line on stderr, and exit code 1.
+
+    Args:
+        main: Function of the list of arguments that are not flags; returns an exit code or None.
+
+    `ValueError`, `OSError` and `ImportError` are taken for something the user can mend. `--verbosity=1` shows
+    the traceback, too.
+    """
+    app.run(lambda argv: _call(main, argv[1:]), flags_parser=_parse_flags)
+
+
+def _call(main, arguments):
+    try:
+        return main(arguments)
+    except KeyboardInterrupt:
+        return _fail("interrupted", EXIT_INTERRUPTED)
+    except HeldError as error:
+        return _fail(error, EXIT_HELD)
+    except BrokenPipeError:  # the reader of our output left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ERROR
+    except (ValueError, OSError, ImportError) as error:
+        if flags.FLAGS.verbosity > 0:
+            raise
+        return _fail(error, EXIT_ERROR)
+
+
+def _parse_flags(argv):
+    try:
+        return app.parse_flags_with_usage(argv) if _wants_help(argv) else flags.FLAGS(argv)
+    except SystemExit:
+        sys.exit(0)  # absl ends --help with 1; asking for help is no failure
+    except flags.Error as error:
+        sys.exit(_fail(f"{error} (see --help)", EXIT_ERROR))
+    except OSError as error:  # a --flagfile that is not there
+        sys.exit(_fail(error, EXIT_ERROR))
+
+
+def _wants_help(argv):
+    return any(argument.lstrip("-").split("=")[0].startswith("help") for argument in argv[1:])
+
+
+def _fail(message, code):
+    line = " ".join(str(message).split())
+    print(f"{os.path.basename(sys.argv[0])}: error: {line}", file=sys.stderr)  # noqa: PTH119
+    return code

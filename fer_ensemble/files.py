@@ -1,0 +1,42 @@
+"""Files that are there whole or not at all."""
+
+import contextlib
+import hashlib
+import pathlib
+import uuid
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Gives a temporary path to write to, and moves it to `path` when the block ends well.
+
+    A process that is killed at any moment leaves the old file or the new one. The temporary file stands in the
+    same folder (a move is atomic only within a file system), ends in the same suffix (Keras looks at it), and
+    has a random part, so that two writers never share one, on whatever machines they run.
+
+    Args:
+        path: `pathlib.Path` of the file; its folder exists.
+    """
+    path = pathlib.Path(path)
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):  # a folder that cannot be written has an error of its own by now
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Writes a text file whole."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def hash_file(path):
+    """Returns the SHA-256 of a file, 64 hex digits."""
+    with pathlib.Path(path).open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+        return digest.hexdigest()

@@ -1,0 +1,172 @@
+"""Which members an ensemble needs, which of them are there, and the command that trains each of the others.
+
+Nothing here knows how the commands are run: on this machine (`local`) or elsewhere.
+"""
+
+import dataclasses
+import pathlib
+import re
+import sys
+
+from fer_ensemble.members import files
+from fer_ensemble.training.settings import RUNS, TrainingSettings
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedMember:
+    """A member that the ensemble needs.
+
+    Attributes:
+        settings: Its `TrainingSettings`.
+        folder: Its folder.
+        seconds: What its training took, or None while it is not complete.
+    """
+
+    settings: TrainingSettings
+    folder: pathlib.Path
+    seconds: float | None
+
+    @property
+    def name(self):
+        """Name for people, the end of the folder's path: `exp_2/cnn_0`."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
+
+    @property
+    def complete(self):
+        """Whether there is nothing left to train."""
+        return self.seconds is not None
+
+
+def parse_runs(text):
+    """Reads a list of runs: `cnn_0,resnet_1` gives `[("cnn", 0), ("resnet", 1)]`.
+
+    Raises:
+        ValueError: If a name is no run, or comes twice.
+    """
+    names = _split("runs", text)
+    models = TrainingSettings.__dataclass_fields__["model"].metadata["choices"]
+    matches = [re.fullmatch(rf"({'|'.join(models)})_(0|[1-9]\d*)", name) for name in names]
+    if not all(matches):
+        wrong = names[matches.index(None)]
+        raise ValueError(
+            f"`runs` must be names such as {', '.join(f'{model}_0' for model in models)}: "
+            f"an architecture and the number of the run. Received: {wrong!r}."
+        )
+    return [(match[1], int(match[2])) for match in matches]
+
+
+def parse_folds(text):
+    """Reads a list of folds: `0,3` gives `[0, 3]`.
+
+    Raises:
+        ValueError: If one is no number, or comes twice.
+    """
+    numbers = _split("folds", text)
+    if not all(re.fullmatch(r"\d+", number) for number in numbers):
+        raise ValueError(f"`folds` must be numbers with commas between them. Received: {text!r}.")
+    return [int(number) for number in numbers]
+
+
+def _split(flag, text):
+    values = [value.strip() for value in text.split(",")]
+    twice = [value for value in values if values.count(value) > 1]
+    if twice:
+        raise ValueError(f"`{flag}` must name each one once. Received: {text!r}.")
+    return values
+
+
+def plan_members(runs, folds, settings, options):
+    """Lists the members that an ensemble needs, and sees which of them are complete.
+
+    They come fold by fold, so that every architecture is met early and the time left is soon known.
+
+    Args:
+        runs: List of `(model, replica)`.
+        folds: List of fold numbers.
+        settings: `TrainingSettings` that all of them share; its model, replica and fold count for nothing.
+        options: `TrainingOptions`.
+
+    Returns:
+        List of `PlannedMember`.
+
+    Raises:
+        ValueError: If a fold or a setting is out of its range, or a complete member was trained with other
+            settings.
+    """
+    members = []
+    for fold in folds:
+        for model, replica in runs:
+            own = dataclasses.replace(settings, model=model, replica=replica, fold=fold)
+            folder = files.member_folder(options.experiments, fold, own.run)
+            seconds = None
+            if files.is_complete(folder) and not options.overwrite:
+                record = files.read_record(folder)
+                _check_settings(folder, own, record["settings"])
+                seconds = record["training_seconds"]
+            members.append(PlannedMember(own, folder, seconds))
+    return members
+
+
+def _check_settings(folder, settings, recorded):
+    # Skipped as complete, it would otherwise join the ensemble unnoticed.
+    differences = [
+        f"{name}: {value}, not {recorded.get(name)}"
+        for name, value in dataclasses.asdict(settings).items()
+        if value != recorded.get(name)
+    ]
+    if differences:
+        raise ValueError(
+            f"{folder} was trained with other settings ({'; '.join(differences)}). "
+            "Give the same ones, another --experiments folder, or --overwrite to train all members afresh."
+        )
+
+
+def check_data(members, dataset):
+    """Raises ValueError if a complete member was trained on another data set, or on other classes of it.
+
+    Args:
+        members: List of `PlannedMember`.
+        dataset: The `Dataset` that the others are to be trained on.
+    """
+    for member in members:
+        if member.complete:
+            data = files.read_record(member.folder)["data"]
+            if data["fingerprint"] != dataset.fingerprint:
+                raise ValueError(
+                    f"{member.folder} was trained on other data ({data['name']}, {data['images']:,} images). "
+                    "Give the same --data and --classes, another --experiments folder, or --overwrite."
+                )
+
+
+def discard_members(members):
+    """Makes members unfinished ones that are not begun, whatever is in their folders.
+
+    With --overwrite this comes before the first training: after an interruption the same command without
+    --overwrite then goes on, and takes none of the old members for a new one.
+    """
+    for member in members:
+        for name in (files.RECORD, files.STATE):
+            (member.folder / name).unlink(missing_ok=True)
+
+
+def training_command(settings, options):
+    """Returns the command that trains one member, as a list: only what differs from the defaults is spelt out."""
+    names = {"model", "fold", "replica"}
+    flags = [f"--{name}={getattr(settings, name)}" for name in ("model", "fold", "replica")]
+    for values in (settings, options):
+        for field in dataclasses.fields(values):
+            value = getattr(values, field.name)
+            if field.name not in names and value != field.default:
+                flags.append(f"--{field.name}={value}")
+    return [sys.executable, str(REPOSITORY / "model_train.py"), *flags]
+
+
+def prediction_command(runs, options):
+    """Returns the command that combines the members of some runs, a list of `(model, replica)`, as a list."""
+    flags = [f"--ensemble={options.experiments}"]
+    names = [f"{model}_{replica}" for model, replica in runs]
+    if names != list(RUNS):  # predict.py's own choice
+        flags.append(f"--runs={','.join(names)}")
+    return [sys.executable, str(REPOSITORY / "predict.py"), *flags]

@@ -1,0 +1,111 @@
+"""The members of one ensemble: finding them, and seeing that they belong together."""
+
+import dataclasses
+import pathlib
+
+from fer_ensemble.members import files
+from fer_ensemble.members.inference import predict_parts, read_predictions, write_predictions
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """A complete member: its run (`cnn_0`), its fold, its folder, and what `member.json` says of it."""
+
+    run: str
+    fold: int
+    folder: pathlib.Path
+    record: dict
+
+    @property
+    def name(self):
+        """Its place under the ensemble's folder: `exp_2/cnn_0`."""
+        return f"exp_{self.fold}/{self.run}"
+
+
+def collect_members(experiments, runs, folds):
+    """Collects the complete members of the runs.
+
+    Args:
+        experiments: Folder of the ensemble.
+        runs: Names of the runs that belong to it.
+        folds: Number of folds.
+
+    Returns:
+        The complete members, a list of `Member` by run and fold; and the names (`exp_2/cnn_0`) of those that
+        are missing or unfinished.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If a member is damaged or does not belong to the others.
+    """
+    if not pathlib.Path(experiments).is_dir():
+        raise FileNotFoundError(f"There is no folder {experiments}. `bash splitscript.sh` trains an ensemble.")
+    members, missing = [], []
+    for run in sorted(runs):
+        for fold in range(folds):
+            folder = files.member_folder(experiments, fold, run)
+            if files.is_complete(folder):
+                members.append(Member(run, fold, folder, files.read_record(folder)))
+            else:
+                missing.append(f"exp_{fold}/{run}")
+    for member in members[1:]:
+        _check_together(members[0], member)
+    return members, missing
+
+
+def member_predictions(member, dataset=None):
+    """Returns a member's predictions, computing them only where they are not there yet.
+
+    Args:
+        member: `Member`.
+        dataset: `Dataset` to predict the test splits of; None for the data that it was trained on.
+
+    Returns:
+        Dictionary from `oof` (for its own data only), `PublicTest` and `PrivateTest` to `Predictions`.
+
+    Raises:
+        ValueError: If one of the member's files is damaged.
+    """
+    if dataset is None or dataset.fingerprint == member.record["data"]["fingerprint"]:
+        files.check_file(member.folder, member.record, files.PREDICTIONS)
+        return read_predictions(member.folder / files.PREDICTIONS)[0]
+    path = member.folder / f"predictions-{dataset.fingerprint[:12]}.h5"
+    if path.is_file():
+        parts, fingerprint = read_predictions(path)
+        if fingerprint == dataset.fingerprint:
+            return parts
+    from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
+
+    print(f"{member.name}: predicting", flush=True)
+    splits = {SPLITS[usage]: dataset.split(usage) for usage in (PUBLIC_TEST, PRIVATE_TEST)}
+    parts = predict_parts(load_model(member), dataset, splits)
+    write_predictions(path, parts, dataset.fingerprint)
+    return parts
+
+
+def load_model(member):
+    """Loads a member's model, a `keras.Model` from grey values to probabilities, after checking its file."""
+    from fer_ensemble.device import keras
+
+    files.check_file(member.folder, member.record, files.MODEL)
+    return keras.saving.load_model(member.folder / files.MODEL, compile=False)
+
+
+def _check_together(first, other):
+    for what, value in (
+        ("classes", lambda record: record["class_names"]),
+        ("data", lambda record: record["data"]["fingerprint"]),
+        ("folds", lambda record: record["folds"]["fingerprint"]),
+    ):
+        if value(first.record) != value(other.record):
+            raise ValueError(
+                f"The members of an ensemble must share their {what}: those of {other.folder} are not those of "
+                f"{first.folder}. Keep each data set's members in an --experiments folder of their own."
+            )
+    for member in (first, other):
+        settings = member.record["settings"]
+        if (f"{settings['model']}_{settings['replica']}", settings["fold"]) != (member.run, member.fold):
+            raise ValueError(
+                f"{member.folder} must hold fold {member.fold} of {member.run}, but its record is that of fold "
+                f"{settings['fold']} of {settings['model']}_{settings['replica']}. Was the folder moved?"
+            )

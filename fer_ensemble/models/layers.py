@@ -1,0 +1,77 @@
+"""The layers that the architectures share."""
+
+import functools
+
+import keras
+from keras import layers, ops
+
+
+class FusedBatchNormalization(layers.BatchNormalization):
+    """Keras's batch normalisation, computed by one fused kernel where the backend has one.
+
+    Keras's own computes the moments and the output in separate passes over the feature map, in float32, which
+    takes longer than the convolutions around it on a CPU. TensorFlow's `FusedBatchNormV3` reads bfloat16 and
+    float16 as they are. Weights, configuration and results (up to rounding) are those of
+    `keras.layers.BatchNormalization`, so that the weights move to plain layers when a member is saved.
+    Other backends and inputs that are not `(batch, height, width, channels)` take Keras's own path.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        if keras.backend.backend() != "tensorflow" or len(inputs.shape) != 4 or mask is not None:
+            return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf
+
+        training = bool(training) and self.trainable
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=ops.convert_to_tensor(self.gamma),
+            offset=ops.convert_to_tensor(self.beta),
+            mean=ops.convert_to_tensor(self.moving_mean),
+            variance=ops.convert_to_tensor(self.moving_variance),
+            epsilon=self.epsilon,
+            # 1: hand out this batch's statistics; the moving averages below are Keras's.
+            exponential_avg_factor=1.0,
+            is_training=training,
+        )
+        if training:
+            # The kernel hands out the unbiased variance (over n - 1); Keras averages the biased one.
+            count = ops.cast(ops.prod(ops.shape(inputs)[:-1]), variance.dtype)
+            biased = variance * (count - 1) / count
+            self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1 - self.momentum))
+            self.moving_variance.assign(self.moving_variance * self.momentum + biased * (1 - self.momentum))
+        return outputs
+
+
+def normalized_convolution(features, filters, normalization, strides=1, kernel_size=3, activation="relu"):
+    """Convolution without bias, batch normalisation, activation: the unit of both architectures."""
+    features = layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+    )(features)
+    features = normalization()(features)
+    return layers.Activation(activation)(features) if activation else features
+
+
+def pixels_to_features(input_size):
+    """Returns the model's input (grey values 0..255) and the same as -1..1 at `input_size` pixels."""
+    pixels = keras.Input((48, 48, 1), name="pixels")
+    # float32 until here: the first convolution rounds once, to its own precision.
+    features = layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")(pixels)
+    if input_size != 48:
+        # `training` of this layer is True by default, and would be so for the normalisation after it, too.
+        features = layers.Resizing(input_size, input_size, dtype="float32")(features, training=False)
+    return pixels, features
+
+
+def logits_layer(classes):
+    """The last dense layer, in float32 under every precision: softmax and loss need the digits."""
+    return layers.Dense(classes, dtype="float32", name="logits")
+
+
+# 0.9: an epoch of FER2013 is about 170 steps; with Keras's 0.99, short trainings end with stale statistics.
+PlainNormalization = functools.partial(layers.BatchNormalization, momentum=0.9, epsilon=1e-5)
+FastNormalization = functools.partial(FusedBatchNormalization, momentum=0.9, epsilon=1e-5)

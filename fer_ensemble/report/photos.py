@@ -1,0 +1,93 @@
+"""Predicting people's own photos of faces."""
+
+import csv
+import pathlib
+import sys
+
+import numpy as np
+
+from fer_ensemble.data.faces import read_face
+from fer_ensemble.ensemble.combine import combine_probabilities
+from fer_ensemble.ensemble.evaluation import OOF, join_parts
+from fer_ensemble.ensemble.metrics import predicted_labels
+from fer_ensemble.files import replacing
+from fer_ensemble.members.collection import load_model, member_predictions
+from fer_ensemble.members.inference import predict_probabilities
+from fer_ensemble.report.ensemble import choose_run_weights, gather_members
+from fer_ensemble.report.tables import format_table, percent
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"}
+
+
+def report_photos(options, paths):
+    """Predicts photos, prints a table, and writes `photos.csv`: file, predicted class, a column per class.
+
+    A photo should show one face that fills it, as FER2013's do: faces are not searched for.
+
+    Args:
+        options: `PredictOptions`.
+        paths: Paths of photos and of folders of photos.
+
+    Raises:
+        FileNotFoundError: If a path does not exist.
+        ValueError: If no photo can be read, or the ensemble is not fit for use.
+    """
+    found = find_photos(paths)
+    members, missing = gather_members(options)
+    names, faces = _read_photos(found)
+    runs = sorted({member.run for member in members})
+    oof = join_parts(OOF, members, [member_predictions(member)[OOF] for member in members])
+    weights = choose_run_weights(options.weights, runs, oof)
+    by_run = {run: [] for run in runs}
+    for number, member in enumerate(members, start=1):
+        print(f"{member.name}: predicting ({number} of {len(members)})", file=sys.stderr, flush=True)
+        by_run[member.run].append(predict_probabilities(load_model(member), faces))
+    probabilities = combine_probabilities([np.mean(by_run[run], axis=0) for run in runs], weights)
+
+    class_names = members[0].record["class_names"]
+    predicted = predicted_labels(probabilities)
+    lines = [
+        [name, class_names[label], percent(row[label])]
+        for name, label, row in zip(names, predicted, probabilities, strict=True)
+    ]
+    print(format_table(["photo", "expression", "probability"], lines))
+    if missing:
+        print(f"MISSING, and not in these results: {', '.join(missing)}")
+    output = pathlib.Path(options.output or options.ensemble)
+    output.mkdir(parents=True, exist_ok=True)
+    with replacing(output / "photos.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["photo", "predicted", *class_names])
+        for name, label, row in zip(names, predicted, probabilities, strict=True):
+            writer.writerow([name, class_names[label], *(f"{value:.6f}" for value in row)])
+    print(f"written to {output / 'photos.csv'}")
+
+
+def find_photos(paths):
+    """Lists the photos that are named, and those in folders that are named, by name.
+
+    Raises:
+        FileNotFoundError: If a path does not exist.
+    """
+    photos = []
+    for path in map(pathlib.Path, paths):
+        if path.is_dir():
+            photos += sorted(found for found in path.rglob("*") if found.suffix.lower() in SUFFIXES)
+        elif path.exists():
+            photos.append(path)
+        else:
+            raise FileNotFoundError(f"There is no photo or folder {path}.")
+    return photos
+
+
+def _read_photos(photos):
+    names, faces = [], []
+    for path in photos:
+        try:
+            faces.append(read_face(path))
+            names.append(str(path))
+        except (ValueError, OSError) as error:
+            print(f"left out: {error}", file=sys.stderr)
+    if not faces:
+        raise ValueError("`images` must name at least one readable photo (jpg, png, ...). Received: none.")
+    return names, np.stack(faces)

@@ -1,0 +1,39 @@
+"""The choices of `predict.py`: one frozen class, whose fields are its flags."""
+
+import dataclasses
+
+
+def _setting(default, text):
+    return dataclasses.field(default=default, metadata={"help": text})
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictOptions:
+    """What is predicted, by which members, and how they are combined."""
+
+    ensemble: str = _setting("experiments", "Folder of the members, exp_<fold>/<run>/ in it.")
+    runs: str = _setting(
+        "",
+        "Comma-separated runs to combine, each with its 4 folds; empty: cnn_0, cnn_1, resnet_0, resnet_1 and "
+        "whatever other runs the folder holds.",
+    )
+    weights: str = _setting(
+        "equal",
+        "equal: every run counts the same; oof: the weights of the runs with the smallest log-loss on "
+        'out-of-fold predictions; or a JSON file like {"cnn_0": 1, "cnn_1": 1, "resnet_0": 2, "resnet_1": 2}.',
+    )
+    splits: str = _setting(
+        "OOF,PublicUse,PrivateUse",
+        "Comma-separated: OOF (every training image, by the members that never saw it), PublicUse (also called "
+        "PublicTest), PrivateUse (also called PrivateTest).",
+    )
+    data: str = _setting(
+        "",
+        "Another data set to predict the test splits of, as for model_train.py; empty: the one that the members "
+        "were trained on, whose predictions are there already.",
+    )
+    images: str = _setting(
+        "", "A photo of a face, or a folder of them, to predict instead; more may follow: --images a.jpg b.png c/"
+    )
+    allow_missing: bool = _setting(False, "Go on without the members that are missing or unfinished, and say so.")
+    output: str = _setting("", "Folder for the results; empty: the ensemble's folder.")

@@ -1,0 +1,190 @@
+"""The training of one network, from its first or its last finished epoch to its last."""
+
+import contextlib
+import csv
+import io
+import math
+import time
+
+import keras
+import numpy as np
+from keras import ops
+
+from fer_ensemble.device import choose_precision, compile_options
+from fer_ensemble.files import write_text
+from fer_ensemble.members import files
+from fer_ensemble.members.inference import predict_probabilities
+from fer_ensemble.models import add_softmax, build_model
+from fer_ensemble.training.augmentation import AugmentedImages
+from fer_ensemble.training.batches import TrainingBatches
+from fer_ensemble.training.optimizers import averaged_weights, build_optimizer
+from fer_ensemble.training.progress import Progress
+from fer_ensemble.training.state import load_state, read_notes, save_state
+
+HISTORY_COLUMNS = (
+    "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_second", "seconds",
+)  # fmt: skip
+
+
+def fit_model(images, labels, held_out, classes, settings, seed, folder, identity, tensorboard=False):
+    """Trains a network and returns the model to save.
+
+    Args:
+        images: uint8, shape `(images, 48, 48)`: what it trains on.
+        labels: int, shape `(images,)`.
+        held_out: Tuple of images and labels, as above, that are looked at but not trained on.
+        classes: Number of classes.
+        settings: `TrainingSettings`.
+        seed: Seed of this member, an int.
+        folder: The member's folder, for its state, history and progress.
+        identity: JSON value, saved with the state, from which a later process sees whose state it is.
+        tensorboard: Whether to write TensorBoard logs.
+
+    Returns:
+        The model, from grey values to probabilities, of standard Keras layers in float32 only; and the history, a
+        list of dictionaries with the keys of `HISTORY_COLUMNS`.
+
+    Raises:
+        ValueError: If the loss stops being a finite number, or the saved state is damaged.
+    """
+    keras.utils.set_random_seed(seed)
+    core, training = _build_training_model(images, classes, settings)
+    batches = TrainingBatches(labels, classes, settings, seed)
+    optimizer = build_optimizer(settings, len(batches))
+    training.compile(
+        optimizer=optimizer,
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        **compile_options(),
+    )
+    training.optimizer.build(core.trainable_variables)
+    variables = core.variables + training.optimizer.variables
+    history = (read_notes(folder / files.STATE) or {"history": []})["history"]
+    if history:
+        load_state(folder / files.STATE, variables)
+        print(f"going on after epoch {history[-1]['epoch']} of {settings.epochs}", flush=True)
+    plain = _build_plain_model(classes, settings)
+
+    def update_plain_model():
+        plain.set_weights(core.get_weights())
+        for variable, value in zip(
+            plain.trainable_variables, averaged_weights(training.optimizer, core.trainable_variables), strict=True
+        ):
+            variable.assign(ops.convert_to_tensor(value))
+        return plain
+
+    progress = Progress(folder / files.PROGRESS, settings.epochs, min(settings.batch_size, len(labels)))
+
+    def look_at_held_out():
+        held_out_images, held_out_labels = held_out
+        return _score(predict_probabilities(update_plain_model(), held_out_images), held_out_labels)
+
+    def save(history):
+        save_state(folder / files.STATE, variables, {**identity, "history": history})
+        write_text(folder / files.HISTORY, format_history(history))
+
+    callbacks = [_EpochRecorder(batches, history, settings, progress, look_at_held_out, save), progress]
+    if tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
+    if len(history) < settings.epochs:
+        try:
+            training.fit(
+                batches,
+                epochs=settings.epochs,
+                initial_epoch=len(history),
+                shuffle=False,
+                verbose=0,
+                callbacks=callbacks,
+            )
+        finally:
+            progress.stop()
+        # Keras ends by overwriting the weights with their averages; the saved state has both.
+        load_state(folder / files.STATE, variables)
+    return update_plain_model(), history
+
+
+def _build_training_model(images, classes, settings):
+    # From positions and draws to logits. Only `core` is ever saved: it has nothing random in front of it.
+    with _dtype_policy(choose_precision(settings.precision)):
+        core = build_model(settings, classes, fast=True)
+    shapes = {"transform": 8}
+    if settings.brightness or settings.contrast:
+        shapes["light"] = 2
+    if settings.erasing:
+        shapes["erase"] = 5
+    if settings.mixup or settings.cutmix:
+        shapes["mix"] = 5
+    inputs = {name: keras.Input((numbers,), name=name) for name, numbers in shapes.items()}
+    inputs["positions"] = keras.Input((), dtype="int32", name="positions")
+    return core, keras.Model(inputs, core(AugmentedImages(images)(inputs)))
+
+
+def _build_plain_model(classes, settings):
+    with _dtype_policy("float32"):
+        return add_softmax(build_model(settings, classes))
+
+
+@contextlib.contextmanager
+def _dtype_policy(name):
+    """Sets Keras's dtype policy for the layers that are made within the block."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+class _EpochRecorder(keras.callbacks.Callback):
+    """After each epoch: looks at the held-out images, and saves the history and all that the next epoch needs."""
+
+    def __init__(self, batches, history, settings, progress, look_at_held_out, save):
+        super().__init__()
+        self._batches = batches
+        self._history = history
+        self._settings = settings
+        self._progress = progress
+        self._look_at_held_out = look_at_held_out
+        self._save = save
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._batches.epoch = epoch
+        self._began = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            raise ValueError(
+                f"The loss must be a finite number, but was {logs['loss']} in epoch {epoch + 1}. "
+                "Start afresh with --overwrite and a lower --learning_rate, or with --clip_norm=1."
+            )
+        every, last = self._settings.validate_every, epoch + 1 == self._settings.epochs
+        if every and ((epoch + 1) % every == 0 or last):
+            logs["val_loss"], logs["val_accuracy"] = self._look_at_held_out()
+        facts = {
+            **logs,
+            "epoch": epoch + 1,
+            "learning_rate": float(ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "images_per_second": self._progress.images_per_second,
+            "seconds": time.monotonic() - self._began,
+        }
+        self._history.append({name: facts.get(name) for name in HISTORY_COLUMNS})
+        self._save(self._history)
+
+
+def _score(probabilities, labels):
+    correct = probabilities.argmax(axis=1) == labels
+    true_class = np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, None)
+    return float(-np.log(true_class).mean()), float(correct.mean())
+
+
+def format_history(history):
+    """Returns the history as CSV text; what was not measured stays empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HISTORY_COLUMNS)
+    for row in history:
+        values = [row[name] for name in HISTORY_COLUMNS]
+        writer.writerow(
+            ["" if value is None else f"{value:.6g}" if isinstance(value, float) else value for value in values]
+        )
+    return text.getvalue()

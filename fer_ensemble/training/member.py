@@ -1,0 +1,168 @@
+"""One member, from its settings to its complete directory."""
+
+import dataclasses
+import datetime
+import shutil
+import sys
+import zlib
+
+import numpy as np
+
+from fer_ensemble import __version__
+from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, TRAINING, UNLABELLED
+from fer_ensemble.data.folds import load_folds
+from fer_ensemble.data.store import load_dataset, resolve_dataset
+from fer_ensemble.files import replacing
+from fer_ensemble.members import files
+from fer_ensemble.training.settings import FOLDS
+
+
+def train_member(settings, options):
+    """Trains a member, or goes on with it, or leaves it alone if it is complete.
+
+    Args:
+        settings: `TrainingSettings`.
+        options: `TrainingOptions`.
+
+    Raises:
+        ValueError: If the directory holds a member, or part of one, of other settings or data.
+        HeldError: If another process trains this member.
+    """
+    folder = files.member_folder(options.experiments, settings.fold, settings.run)
+    path = resolve_dataset(options.data, options.classes)
+    dataset = load_dataset(path, options.classes)
+    folds, folds_fingerprint = load_folds(dataset, path, FOLDS, settings.fold_seed)
+    identity = {
+        "settings": dataclasses.asdict(settings),
+        "class_names": list(dataset.class_names),
+        "data": {"name": path.name, "images": len(dataset.images), "fingerprint": dataset.fingerprint},
+        "folds": {"folds": FOLDS, "seed": settings.fold_seed, "fingerprint": folds_fingerprint},
+    }
+    with files.held(folder):
+        if options.overwrite:
+            _clear(folder)
+        if files.is_complete(folder):
+            _check_same(folder, identity, files.read_record(folder))
+            print(f"{folder} is complete: nothing to do (--overwrite trains it afresh)")
+            return
+        # Keras takes seconds to import: only now is it clear that it is needed.
+        from fer_ensemble.training.state import read_notes
+
+        saved = read_notes(folder / files.STATE)
+        if saved:
+            _check_same(folder, identity, saved)
+        started = saved["started"] if saved else _now()
+        _train(settings, options, folder, dataset, folds, {**identity, "started": started})
+
+
+def _train(settings, options, folder, dataset, folds, identity):
+    from fer_ensemble import device
+    from fer_ensemble.members.inference import predict_parts, write_predictions
+    from fer_ensemble.training.fit import fit_model
+
+    precision = device.choose_precision(settings.precision)
+    seed = member_seed(settings)
+    training = dataset.split(TRAINING)
+    labelled = dataset.labels[training] != UNLABELLED
+    own, held_out = training[labelled & (folds != settings.fold)], training[labelled & (folds == settings.fold)]
+    print(
+        f"{settings.run}, fold {settings.fold}: {len(own):,} images to train on, {len(held_out):,} held out, "
+        f"{settings.epochs} epochs, {precision} on {device.describe_device()}",
+        flush=True,
+    )
+    model, history = fit_model(
+        dataset.images[own],
+        dataset.labels[own].astype(np.int64),
+        (dataset.images[held_out], dataset.labels[held_out].astype(np.int64)),
+        len(dataset.class_names),
+        settings,
+        seed,
+        folder,
+        identity,
+        options.tensorboard,
+    )
+    with replacing(folder / files.MODEL) as temporary:
+        model.save(temporary)
+    test_splits = {SPLITS[usage]: dataset.split(usage) for usage in (PUBLIC_TEST, PRIVATE_TEST)}
+    parts = predict_parts(model, dataset, {"oof": held_out, **test_splits})
+    write_predictions(folder / files.PREDICTIONS, parts, dataset.fingerprint)
+    record = {
+        **identity,
+        "seed": seed,
+        "precision": precision,
+        "device": device.describe_device(),
+        "versions": _describe_versions(),
+        "finished": _now(),
+        "training_seconds": round(sum(row["seconds"] for row in history), 1),
+        "metrics": {name: _score(parts[name]) for name in ("oof", SPLITS[PUBLIC_TEST])},
+    }
+    files.write_record(folder, record, [files.MODEL, files.PREDICTIONS, files.HISTORY])
+    for name in (files.STATE, files.PROGRESS):
+        (folder / name).unlink(missing_ok=True)
+    scores = ", ".join(f"{name} {score:.2%}" for name, score in record["metrics"].items() if score is not None)
+    print(f"{folder} is complete: {scores}")
+
+
+def member_seed(settings):
+    """Returns the seed of one member, an int below 2**31: another one for each model, replica and fold."""
+    model = zlib.crc32(settings.model.encode())
+    sequence = np.random.SeedSequence([settings.seed, model, settings.replica, settings.fold])
+    return int(sequence.generate_state(1)[0] >> 1)
+
+
+def _score(part):
+    # PrivateTest is not for looking at: `predict.py` scores it, once.
+    labelled = part.labels != UNLABELLED
+    if not labelled.any():
+        return None
+    return float((part.probabilities[labelled].argmax(axis=1) == part.labels[labelled]).mean())
+
+
+def _check_same(folder, identity, saved):
+    differences = [
+        f"{name}: {_brief(value)}, not {_brief(saved['settings'].get(name))}"
+        for name, value in identity["settings"].items()
+        if value != saved["settings"].get(name)
+    ]
+    if identity["class_names"] != saved["class_names"]:
+        differences.append(f"classes: {','.join(identity['class_names'])}, not {','.join(saved['class_names'])}")
+    elif identity["data"]["fingerprint"] != saved["data"]["fingerprint"]:
+        differences.append(f"data: {identity['data']['name']} is not what it was, {saved['data']['name']}")
+    if differences:
+        raise ValueError(
+            f"{folder} was begun with other settings ({'; '.join(differences)}). "
+            "Give the same ones, another --experiments folder, or --overwrite to start afresh."
+        )
+
+
+def _brief(value):
+    return f"{value:g}" if isinstance(value, float) else value
+
+
+def _clear(folder):
+    # The record goes first: a directory that is being emptied is not complete.
+    for name in (files.RECORD, files.STATE, files.MODEL, files.PREDICTIONS, files.HISTORY, files.PROGRESS):
+        (folder / name).unlink(missing_ok=True)
+    for path in folder.glob("predictions-*.h5"):
+        path.unlink()
+    shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+
+
+def _describe_versions():
+    import h5py
+    import keras
+
+    backend = keras.backend.backend()
+    return {
+        "fer_ensemble": __version__,
+        "python": sys.version.split()[0],
+        "keras": keras.__version__,
+        "backend": backend,
+        backend: sys.modules[backend].__version__,
+        "numpy": np.__version__,
+        "h5py": h5py.__version__,
+    }
+
+
+def _now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

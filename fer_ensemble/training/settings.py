@@ -1,0 +1,157 @@
+"""Every choice that decides what a member is: one frozen class, whose fields are the commands' flags."""
+
+import dataclasses
+import math
+
+FOLDS = 4
+RUNS = ("cnn_0", "cnn_1", "resnet_0", "resnet_1")  # of the standard ensemble: 4 runs x 4 folds = 16 members
+
+
+def _setting(default, text, choices=None, least=None, below=None, most=None):
+    """A field with its help text and the range that `__post_init__` checks."""
+    metadata = {"help": text, "choices": choices, "least": least, "below": below, "most": most}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """The settings of one member. Each field's help text, units and range stand beside it.
+
+    Raises:
+        ValueError: If a value is out of its range, or two values do not go together.
+    """
+
+    # What is trained, and on which part of the data.
+    model: str = _setting("cnn", "Architecture.", choices=("cnn", "resnet"))
+    fold: int = _setting(
+        0, "The fold of Training that is held out; the member trains on the others.", least=0, below=FOLDS
+    )
+    replica: int = _setting(0, "Number of the run: the same settings with other random numbers.", least=0)
+    seed: int = _setting(0, "Seed of the weights, the order and the augmentation.", least=0)
+    fold_seed: int = _setting(0, "Seed of the folds. All members of an ensemble share it.", least=0)
+
+    # The network.
+    width: int = _setting(32, "Channels of the first layers; the deeper ones are multiples.", least=1)
+    input_size: int = _setting(
+        48, "Height and width, in pixels, to which the model itself resizes the 48x48 faces.", least=16
+    )
+    downsampling: str = _setting(
+        "maxpool",
+        "What halves the resnet's feature maps: max pooling between the groups, or convolutions of stride 2.",
+        choices=("maxpool", "stride"),
+    )
+    dropout: float = _setting(
+        0.2, "Probability of dropping a feature before each dense layer.", least=0.0, below=1.0
+    )
+
+    # The optimiser.
+    optimizer: str = _setting(
+        "muon",
+        "sgd: Nesterov momentum 0.9; adamw; muon: orthogonalised momentum for kernels, AdamW for the rest.",
+        choices=("sgd", "adamw", "muon"),
+    )
+    learning_rate: float = _setting(0.02, "Peak learning rate, after the warm-up.", least=0.0)
+    warmup: float = _setting(
+        0.1,
+        "Share of the training in which the learning rate rises from 0; then it falls to 0 as a cosine.",
+        least=0.0,
+        below=1.0,
+    )
+    weight_decay: float = _setting(
+        0.01,
+        "Decoupled weight decay: each step takes this times the learning rate off the kernels.",
+        least=0.0,
+    )
+    clip_norm: float = _setting(0.0, "Largest norm of the whole gradient; 0 leaves it as it is.", least=0.0)
+    ema: float = _setting(
+        0.0,
+        "Momentum of the moving average of the weights, which is then what is saved; 0 turns it off. "
+        "0.99 averages over about the last 100 steps.",
+        least=0.0,
+        below=1.0,
+    )
+    epochs: int = _setting(
+        30, "Passes over the training images. Fixed in advance: none is chosen by its score.", least=1
+    )
+    batch_size: int = _setting(128, "Images per training step.", least=2)
+    label_smoothing: float = _setting(
+        0.1, "Share of each label spread evenly over all classes.", least=0.0, below=1.0
+    )
+
+    # The augmentation. One random draw per image and epoch.
+    shift: float = _setting(0.1, "Largest shift, as a share of the image's side.", least=0.0, below=1.0)
+    rotation: float = _setting(10.0, "Largest rotation, in degrees either way.", least=0.0, most=180.0)
+    zoom: float = _setting(0.1, "Largest zoom, as a share of the size, in or out.", least=0.0, below=1.0)
+    flip: bool = _setting(True, "Mirror half of the images, left to right.")
+    erasing: float = _setting(
+        0.0, "Probability of covering a random rectangle with one random grey.", least=0.0, most=1.0
+    )
+    brightness: float = _setting(
+        0.1, "Largest change of brightness, as a share of the range 0..255.", least=0.0, most=1.0
+    )
+    contrast: float = _setting(0.2, "Largest change of contrast, as a share.", least=0.0, below=1.0)
+    mixup: float = _setting(0.0, "Alpha of MixUp's Beta distribution; 0 turns it off.", least=0.0)
+    cutmix: float = _setting(
+        0.0,
+        "Alpha of CutMix's Beta distribution; 0 turns it off. With both, each image takes one of them.",
+        least=0.0,
+    )
+
+    # How it runs.
+    precision: str = _setting(
+        "auto",
+        "Arithmetic of the training step; weights are kept in float32. auto: mixed_float16 on a GPU, "
+        "mixed_bfloat16 on a CPU that has instructions for it, else float32.",
+        choices=("auto", "float32", "mixed_float16", "mixed_bfloat16"),
+    )
+    validate_every: int = _setting(
+        1, "Epochs between two looks at the held-out fold, for the curves; 0: only at the end.", least=0
+    )
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            _check(field.name, getattr(self, field.name), field.metadata)
+        if self.learning_rate == 0:
+            raise ValueError("`learning_rate` must be above 0. Received: 0.")
+
+    @property
+    def run(self):
+        """Name of the run: `cnn_0`."""
+        return f"{self.model}_{self.replica}"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOptions:
+    """Where a member is read from and written to; none of it changes what is learnt."""
+
+    data: str = _setting(
+        "data/sample.csv.gz",
+        "The data set: the .h5 file of `python -m fer_ensemble.data`, or anything that it reads (fer2013.csv, a "
+        "folder of images, an archive), which is then converted once. Several inputs: comma-separated.",
+    )
+    classes: str = _setting(
+        "", "Comma-separated names of the classes to keep, numbered in this order; empty: all of the data's."
+    )
+    experiments: str = _setting("experiments", "Folder of the members: exp_<fold>/<model>_<replica>/ in it.")
+    overwrite: bool = _setting(False, "Train afresh what is there already, finished or not.")
+    tensorboard: bool = _setting(False, "Write TensorBoard logs into the member's folder, too.")
+
+
+def _check(name, value, limits):
+    choices, least, below, most = (limits[key] for key in ("choices", "least", "below", "most"))
+    if choices and value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(choices)}. Received: {value!r}.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"`{name}` must be a finite number. Received: {value}.")
+    if least is not None and value < least:
+        raise ValueError(f"`{name}` must be at least {least:g}. Received: {value:g}.")
+    if below is not None and value >= below:
+        raise ValueError(f"`{name}` must be below {below:g}. Received: {value:g}.")
+    if most is not None and value > most:
+        raise ValueError(f"`{name}` must be at most {most:g}. Received: {value:g}.")
+
+
+def find_differences(settings, others):
+    """Lists the settings that differ, as `name: ours, not theirs`, in the order of the fields."""
+    ours, theirs = dataclasses.asdict(settings), dataclasses.asdict(others)
+    return [f"{name}: {ours[name]}, not {theirs[name]}" for name in ours if ours[name] != theirs[name]]

@@ -1,0 +1,48 @@
+"""The state of an unfinished training: everything the next epoch depends on, in one file."""
+
+import json
+
+import numpy as np
+
+from fer_ensemble.device import keras
+from fer_ensemble.files import replacing
+
+
+def save_state(path, variables, notes):
+    """Writes the variables' values, and `notes` (anything JSON can hold) beside them.
+
+    Args:
+        path: Path of the `.npz` file.
+        variables: List of `keras.Variable`, in an order that is the same when the network is built again.
+        notes: JSON value.
+    """
+    values = {
+        f"{number:05d}": keras.ops.convert_to_numpy(variable.value) for number, variable in enumerate(variables)
+    }
+    with replacing(path) as temporary:
+        np.savez(temporary, notes=json.dumps(notes), **values)
+
+
+def read_notes(path):
+    """Returns the notes of a saved state, or None if there is none.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    try:
+        with np.load(path) as saved:
+            return json.loads(str(saved["notes"]))
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # whatever NumPy, zipfile and json find wrong with it
+        raise ValueError(
+            f"{path} must hold the state of an unfinished training, but cannot be read ({type(error).__name__}). "
+            "Start it afresh with --overwrite."
+        ) from error
+
+
+def load_state(path, variables):
+    """Gives the variables the values that `save_state` wrote."""
+    with np.load(path) as saved:
+        for number, variable in enumerate(variables):
+            variable.assign(saved[f"{number:05d}"])

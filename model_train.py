@@ -1,0 +1,34 @@
+"""Trains one member of the ensemble: one network, on three of the four folds of Training.
+
+The finished member lies in EXPERIMENTS/exp_FOLD/MODEL_REPLICA/: the model, its predictions for the images that it
+never saw, its learning curve, and a record of how it was made. An interrupted training goes on from its last
+epoch when the same command is given again; a finished one is left alone.
+
+Examples:
+
+  python model_train.py --epochs=3                                   the bundled sample, to look around
+  python model_train.py --data=fer2013.csv --model=resnet --fold=2   one member on the real data
+  python model_train.py --flagfile=experiments/quick.flags --fold=1  settings from a file, one flag per line
+  for rate in 0.02 0.05 0.1; do                                      a sweep
+    python model_train.py --data=fer2013.csv --learning_rate=$rate --experiments=experiments/rate_$rate
+  done
+"""
+
+from fer_ensemble.command import define_flags, run, settings_from_flags
+from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+
+define_flags(TrainingSettings)
+define_flags(TrainingOptions)
+
+
+def main(arguments):
+    if arguments:
+        raise ValueError(f"model_train.py takes flags only. Received: {' '.join(arguments)}")
+    settings, options = settings_from_flags(TrainingSettings), settings_from_flags(TrainingOptions)
+    from fer_ensemble.training.member import train_member
+
+    train_member(settings, options)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,34 @@
+"""Predicts with the whole ensemble: combines its members, scores them, and writes the results.
+
+The members' predictions are files that their trainings left, so that this takes about a second and can be
+repeated with other weights. With --images it runs the networks on photos of faces.
+
+Examples:
+
+  python predict.py --ensemble experiments/                    tables, predictions.csv, scores.json, pictures
+  python predict.py --ensemble experiments/ --weights=oof      weights of the runs chosen out of fold
+  python predict.py --ensemble experiments/ --data=other.csv   the test splits of another data set
+  python predict.py --ensemble experiments/ --images me.jpg holidays/
+"""
+
+from fer_ensemble.command import define_flags, run, settings_from_flags
+from fer_ensemble.report.settings import PredictOptions
+
+define_flags(PredictOptions)
+
+
+def main(arguments):
+    options = settings_from_flags(PredictOptions)
+    if options.images:
+        from fer_ensemble.report.photos import report_photos
+
+        return report_photos(options, [options.images, *arguments])
+    if arguments:
+        raise ValueError(f"predict.py takes photos only after --images. Received: {' '.join(arguments)}")
+    from fer_ensemble.report.ensemble import report_ensemble
+
+    return report_ensemble(options)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,240 @@
+"""predict.py on a real ensemble: its numbers, its files, and what it refuses."""
+
+import csv
+import gzip
+import json
+import pathlib
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+CLASSES = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+RUNS = ("cnn_0", "cnn_1", "resnet_0", "resnet_1")
+
+
+def read_probabilities(folder, split):
+    """The 16 members' probabilities as they lie in the files, shape (members, images, classes)."""
+    values = []
+    for run in RUNS:
+        for fold in range(4):
+            with h5py.File(folder / f"exp_{fold}" / run / "predictions.h5") as file:
+                values.append(file[f"{split}/probabilities"][()])
+    return np.array(values)
+
+
+def test_the_ensemble_is_the_average_of_its_16_members(ensemble, run_command):
+    answer = run_command("predict.py", "--ensemble", ensemble)
+    assert answer.returncode == 0, answer.stderr
+    table = pd.read_csv(ensemble / "predictions.csv")
+    assert list(table.columns) == ["row", "usage", "emotion", "predicted", *CLASSES]
+    assert list(table["row"]) == list(range(840, 1176))
+    for split in ("PublicTest", "PrivateTest"):
+        rows = table[table["usage"] == split]
+        expected = read_probabilities(ensemble, split).mean(axis=0, dtype=np.float64)
+        assert np.abs(rows[CLASSES].to_numpy() - expected).max() < 1e-6
+        assert list(rows["predicted"]) == list(expected.argmax(axis=1))
+
+
+def test_scores_are_those_of_the_predictions_file(ensemble, run_command):
+    assert run_command("predict.py", "--ensemble", ensemble).returncode == 0
+    scores = json.loads((ensemble / "scores.json").read_text())
+    tests = pd.read_csv(ensemble / "predictions.csv")
+    oof = pd.read_csv(ensemble / "oof.csv")
+    assert list(oof["row"]) == list(range(840))
+    for split, table in (
+        ("oof", oof),
+        ("PublicTest", tests[tests["usage"] == "PublicTest"]),
+        ("PrivateTest", tests[tests["usage"] == "PrivateTest"]),
+    ):
+        found = scores["splits"][split]["ensemble"]
+        probabilities = table[CLASSES].to_numpy()
+        assert found["images"] == len(table)
+        assert found["accuracy"] == pytest.approx(accuracy_score(table["emotion"], table["predicted"]), abs=1e-9)
+        macro_f1 = f1_score(table["emotion"], table["predicted"], average="macro", zero_division=0)
+        assert found["macro_f1"] == pytest.approx(macro_f1, abs=1e-9)
+        loss = log_loss(table["emotion"], probabilities / probabilities.sum(axis=1, keepdims=True))
+        assert found["log_loss"] == pytest.approx(loss, abs=1e-5)  # the file has 6 decimals
+        low, high = found["interval"]
+        assert low < found["accuracy"] < high
+    # The sample has 7 PrivateTest images that also sit in Training.
+    assert scores["splits"]["PrivateTest"]["ensemble_without_copies"]["images"] == 168 - 7
+    matrix = pd.read_csv(ensemble / "confusion_PublicTest.csv", index_col=0)
+    assert matrix.to_numpy().sum() == 168
+    assert np.trace(matrix.to_numpy()) / 168 == scores["splits"]["PublicTest"]["ensemble"]["accuracy"]
+    for picture in ("confusion_PublicTest.png", "training_curves.png"):
+        assert Image.open(ensemble / picture).width > 400
+
+
+def test_it_repeats_without_keras_or_tensorflow(ensemble):
+    code = (
+        f"import runpy, sys; sys.argv = ['predict.py', '--ensemble={ensemble}']\n"
+        "try: runpy.run_path('predict.py', run_name='__main__')\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "assert not {'keras', 'tensorflow', 'jax'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_oof_weights_lower_the_oof_log_loss(ensemble, run_command, tmp_path):
+    losses = {}
+    for weights in ("equal", "oof"):
+        output = tmp_path / weights
+        answer = run_command("predict.py", "--ensemble", ensemble, f"--weights={weights}", f"--output={output}")
+        assert answer.returncode == 0, answer.stderr
+        scores = json.loads((output / "scores.json").read_text())
+        assert sum(scores["weights"].values()) == pytest.approx(1)
+        losses[weights] = scores["splits"]["oof"]["ensemble"]["log_loss"]
+    assert losses["oof"] <= losses["equal"]
+
+
+def test_weights_from_a_file_decide(ensemble, run_command, tmp_path):
+    weights = tmp_path / "weights.json"
+    weights.write_text('{"cnn_0": 0, "cnn_1": 0, "resnet_0": 1, "resnet_1": 3}')
+    answer = run_command("predict.py", "--ensemble", ensemble, f"--weights={weights}")
+    assert answer.returncode == 0, answer.stderr
+    members = read_probabilities(ensemble, "PublicTest").reshape(4, 4, 168, 7).mean(axis=1, dtype=np.float64)
+    table = pd.read_csv(ensemble / "predictions.csv").query("usage == 'PublicTest'")
+    assert np.abs(table[CLASSES].to_numpy() - (members[2] + 3 * members[3]) / 4).max() < 1e-6
+
+
+@pytest.mark.parametrize("splits", ["PublicUse", "PublicTest", "publicuse"])
+def test_public_use_and_public_test_are_the_same(ensemble, run_command, splits):
+    answer = run_command("predict.py", "--ensemble", ensemble, f"--splits={splits}", f"--output={ensemble / 'o'}")
+    assert answer.returncode == 0, answer.stderr
+    assert set(pd.read_csv(ensemble / "o" / "predictions.csv")["usage"]) == {"PublicTest"}
+    assert not (ensemble / "o" / "oof.csv").exists()
+
+
+def test_a_missing_member_is_named_with_the_command_that_trains_it(ensemble, run_command):
+    (ensemble / "exp_2/cnn_1/member.json").unlink()
+    answer = run_command("predict.py", "--ensemble", ensemble)
+    assert answer.returncode == 1
+    assert len(answer.stderr.splitlines()) == 1
+    assert "1 of 16 members are missing or unfinished: exp_2/cnn_1" in answer.stderr
+    assert "python model_train.py --model=cnn --replica=1 --fold=2" in answer.stderr
+    assert "--width=4" in answer.stderr  # as its relatives
+
+
+def test_allow_missing_goes_on_and_says_so_everywhere(ensemble, run_command):
+    (ensemble / "exp_2/cnn_1/member.json").unlink()
+    answer = run_command("predict.py", "--ensemble", ensemble, "--allow_missing")
+    assert answer.returncode == 0, answer.stderr
+    assert "MISSING, and not in these results: exp_2/cnn_1" in answer.stdout
+    scores = json.loads((ensemble / "scores.json").read_text())
+    assert scores["missing"] == ["exp_2/cnn_1"]
+    assert len(scores["members"]) == 15
+    # Out of fold, the ensemble is only where every run has a prediction.
+    assert 0 < scores["splits"]["oof"]["ensemble"]["images"] < 840
+
+
+def test_damaged_predictions_are_named(ensemble, run_command):
+    path = ensemble / "exp_1/resnet_0/predictions.h5"
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    answer = run_command("predict.py", "--ensemble", ensemble)
+    assert answer.returncode == 1
+    assert f"{path} is not the file that the training wrote" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("class_names", ["angry", "happy"], "share their classes"),
+        ("data", {"name": "other.h5", "images": 9, "fingerprint": "0" * 64}, "share their data"),
+        ("folds", {"folds": 4, "seed": 1, "fingerprint": "0" * 64}, "share their folds"),
+    ],
+)
+def test_members_that_do_not_belong_together_are_refused(ensemble, run_command, key, value, message):
+    path = ensemble / "exp_3/resnet_1/member.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    answer = run_command("predict.py", "--ensemble", ensemble)
+    assert answer.returncode == 1
+    assert len(answer.stderr.splitlines()) == 1
+    assert message in answer.stderr
+    assert "exp_3/resnet_1" in answer.stderr
+
+
+def test_other_data_is_predicted_by_the_networks_and_unlabelled_images_are_not_scored(
+    ensemble, run_command, tmp_path
+):
+    # The sample without the labels of PrivateTest, and without its Training images.
+    other = tmp_path / "other.csv"
+    with gzip.open(REPOSITORY / "data" / "sample.csv.gz", "rt", newline="") as source:
+        rows = [row for row in csv.reader(source) if row[2] != "Training"]
+    with other.open("w", newline="") as file:
+        csv.writer(file).writerows([("" if row[2] == "PrivateTest" else row[0], *row[1:]) for row in rows])
+    command = (
+        "predict.py",
+        "--ensemble",
+        ensemble,
+        "--runs=resnet_0",
+        f"--data={other}",
+        "--splits=PublicUse,PrivateUse",
+    )
+    answer = run_command(*command)
+    assert answer.returncode == 0, answer.stderr
+    scores = json.loads((ensemble / "scores.json").read_text())["splits"]
+    assert scores["PrivateTest"]["ensemble"] is None
+    assert scores["PublicTest"]["ensemble"]["images"] == 168
+    table = pd.read_csv(ensemble / "predictions.csv")
+    assert table.query("usage == 'PrivateTest'")["emotion"].isna().all()
+    # The same images: what the networks say now is what they said after their training.
+    expected = np.concatenate(
+        [read_probabilities(ensemble, split)[8:12].mean(axis=0) for split in ("PublicTest", "PrivateTest")]
+    )
+    assert np.abs(table[CLASSES].to_numpy() - expected).max() < 1e-5
+    again = run_command(*command)
+    assert "predicting" in answer.stdout
+    assert "predicting" not in again.stdout  # kept beside the member
+
+
+def test_photos_of_any_kind_are_predicted_and_unreadable_ones_named(ensemble, run_command, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    with gzip.open(REPOSITORY / "data" / "sample.csv.gz", "rt", newline="") as source:
+        row = list(csv.reader(source))[1 + 840]  # the first PublicTest image
+    face = np.array(row[1].split(), np.uint8).reshape(48, 48)
+    Image.fromarray(face).save(photos / "grey.png")
+    Image.fromarray(face).convert("RGB").resize((200, 160)).save(tmp_path / "colour.jpg")
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    answer = run_command(
+        "predict.py", "--ensemble", ensemble, "--runs=cnn_0", "--images", tmp_path / "colour.jpg", photos
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "broken.jpg" in answer.stderr
+    table = pd.read_csv(ensemble / "photos.csv", index_col="photo")
+    assert list(table.columns) == ["predicted", *CLASSES]
+    assert len(table) == 2
+    # The 48x48 face is the PublicTest image itself.
+    expected = read_probabilities(ensemble, "PublicTest")[:4, 0].mean(axis=0)
+    assert np.abs(table.loc[str(photos / "grey.png"), CLASSES].to_numpy(float) - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--ensemble={empty}"], "must hold finished members"),
+        (["--ensemble={empty}/none"], "There is no folder"),
+        (["--ensemble={ensemble}", "--weights={empty}/none.json"], "There is no file of weights"),
+        (["--ensemble={ensemble}", "--splits=Training"], "`splits` must be among OOF, PublicUse and PrivateUse"),
+        (["--ensemble={ensemble}", "--data={empty}/none.csv"], "none.csv does not exist"),
+        (["--ensemble={ensemble}", "--images", "{empty}/none.jpg"], "There is no photo or folder"),
+        (["--ensemble={ensemble}", "--images", "{empty}"], "must name at least one readable photo"),
+        (["--ensemble={ensemble}", "--output={ensemble}/scores.json/there"], "Not a directory"),
+        (["--ensemble={ensemble}", "photo.jpg"], "takes photos only after --images"),
+    ],
+)
+def test_bad_input_gets_one_line(trained, run_command, tmp_path, flags, message):
+    flags = [flag.format(empty=tmp_path, ensemble=trained[0]) for flag in flags]
+    answer = run_command("predict.py", *flags)
+    assert answer.returncode == 1
+    assert len(answer.stderr.splitlines()) == 1, answer.stderr
+    assert message in answer.stderr

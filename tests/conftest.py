@@ -1,0 +1,80 @@
+"""What several test files share: a tiny data set, tiny settings, and one tiny member that is really trained."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fer_ensemble.data.bad_rows import BadRows
+from fer_ensemble.data.contents import make_dataset
+from fer_ensemble.data.dataset import CLASS_NAMES, PRIVATE_TEST, PUBLIC_TEST, TRAINING, UNLABELLED
+from fer_ensemble.data.store import convert_inputs, write_dataset
+from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+TINY_CLASSES = ("happy", "surprise", "neutral")
+# float32 and a small network: seconds, and the same numbers on every machine up to rounding.
+TINY_SETTINGS = {"width": 4, "input_size": 16, "epochs": 8, "batch_size": 12, "precision": "float32", "ema": 0.5}
+
+
+def run_python(*arguments, **environment):
+    """Runs Python in the repository's root, and returns the finished process with its output as text."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="session")
+def python():
+    return run_python
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset():
+    """48 labelled Training faces of three classes and one without label; 12 faces in each test split, the first of
+    PrivateTest a copy of the first of Training. Rows have gaps, as after leaving bad rows out."""
+    sample = convert_inputs([ROOT / "data" / "sample.csv.gz"], BadRows())
+    chosen = np.concatenate(
+        [
+            np.flatnonzero((sample.usage == usage) & (sample.labels == CLASS_NAMES.index(name)))[:number]
+            for usage, number in ((TRAINING, 16), (PUBLIC_TEST, 4), (PRIVATE_TEST, 4))
+            for name in TINY_CLASSES
+        ]
+    )
+    images, usage = sample.images[chosen], sample.usage[chosen]
+    labels = np.array([TINY_CLASSES.index(CLASS_NAMES[label]) for label in sample.labels[chosen]])
+    images[np.flatnonzero(usage == PRIVATE_TEST)[0]] = images[0]
+    images = np.concatenate([images, 255 - images[:1]])
+    labels, usage = np.append(labels, UNLABELLED), np.append(usage, TRAINING)
+    return make_dataset(images, labels, usage, 2 * np.arange(len(images)) + 5, TINY_CLASSES)
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tiny_dataset, tmp_path_factory):
+    """The path of the tiny data set's .h5."""
+    path = tmp_path_factory.mktemp("data") / "tiny.h5"
+    write_dataset(tiny_dataset, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_settings():
+    return TrainingSettings(**TINY_SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def tiny_member(tiny_data, tiny_settings, tmp_path_factory):
+    """The folder of a finished member, `.../exp_0/cnn_0`. Copy what you change."""
+    from fer_ensemble.training.member import train_member
+
+    experiments = tmp_path_factory.mktemp("experiments")
+    train_member(tiny_settings, TrainingOptions(data=str(tiny_data), experiments=str(experiments)))
+    return experiments / "exp_0" / "cnn_0"

@@ -1,0 +1,140 @@
+import json
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from fer_ensemble.ensemble.metrics import log_loss
+from fer_ensemble.ensemble.weights import choose_weights, read_weights
+
+RUNS = ("cnn_0", "resnet_0")
+
+
+def random_runs(qualities, images=400, classes=5, seed=0):
+    """Runs that share part of their errors; a higher quality knows more of the true class."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, classes, images)
+    shared = random.normal(size=(images, classes))
+    runs = []
+    for quality in qualities:
+        logits = shared + random.normal(size=(images, classes))
+        logits[np.arange(images), labels] += quality
+        runs.append(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+    return np.array(runs), labels
+
+
+def mixture_loss(weights, runs, labels):
+    return log_loss(np.tensordot(weights, runs, axes=1), labels)
+
+
+def test_the_weights_are_the_hand_worked_optimum():
+    # Run 0 gives the true class 1 on two images of three and 0 on the third, run 1 the reverse:
+    # minimising -(2 log w + log(1 - w)) / 3 gives w = 2/3.
+    runs = [[[1, 0], [1, 0], [1, 0]], [[0, 1], [0, 1], [0, 1]]]
+    np.testing.assert_allclose(choose_weights(runs, [0, 0, 1]), [2 / 3, 1 / 3], atol=1e-6)
+
+
+@pytest.mark.parametrize("qualities", [(1.0, 1.2, 1.5, 1.4), (0.2, 2.0, 0.2, 2.1), (1.0, 1.0, 1.0)])
+def test_the_log_loss_is_the_smallest_on_the_simplex(qualities):
+    runs, labels = random_runs(qualities)
+    weights = choose_weights(runs, labels)
+    reference = minimize(
+        mixture_loss,
+        np.full(len(runs), 1 / len(runs)),
+        args=(runs, labels),
+        method="SLSQP",
+        bounds=[(0, 1)] * len(runs),
+        constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1},
+        options={"ftol": 1e-14},
+    )
+    assert mixture_loss(weights, runs, labels) <= reference.fun + 2e-9
+    np.testing.assert_allclose(weights, reference.x, atol=1e-3)
+
+
+def test_the_weights_are_not_negative_and_sum_to_1():
+    weights = choose_weights(*random_runs((0.1, 3.0, 1.0)))
+    assert weights.dtype == np.float64 and weights.shape == (3,)
+    assert (weights >= 0).all()
+    assert weights.sum() == pytest.approx(1, abs=1e-15)
+
+
+def test_runs_that_are_the_same_share_equally():
+    runs, labels = random_runs([1.0])
+    np.testing.assert_allclose(choose_weights(runs[[0, 0, 0, 0]], labels), 0.25, atol=1e-12)
+
+
+def test_the_better_of_two_independent_runs_gets_more():
+    weights = choose_weights(*random_runs((0.5, 2.0)))
+    assert weights[1] > 0.8
+
+
+def test_unlabelled_images_do_not_count_and_may_be_nan():
+    runs, labels = random_runs((1.0, 1.3))
+    extended = np.concatenate([runs, np.full((2, 50, 5), np.nan)], axis=1)
+    np.testing.assert_array_equal(
+        choose_weights(extended, np.concatenate([labels, np.full(50, -1)])), choose_weights(runs, labels)
+    )
+
+
+def test_a_true_class_of_probability_0_is_survived():
+    runs = [[[0.0, 1.0], [0.9, 0.1]], [[0.0, 1.0], [0.6, 0.4]]]
+    np.testing.assert_allclose(choose_weights(runs, [0, 0]), [1, 0], atol=1e-6)
+
+
+def test_labels_of_one_byte_give_the_same_weights():
+    runs, labels = random_runs((1.0, 1.3))
+    np.testing.assert_array_equal(choose_weights(runs, labels.astype(np.int8)), choose_weights(runs, labels))
+
+
+def test_no_labelled_image_is_an_error():
+    with pytest.raises(ValueError, match="at least one run and one labelled image"):
+        choose_weights(np.full((2, 3, 2), 0.5), [-1, -1, -1])
+
+
+def test_a_label_that_is_no_class_is_an_error():
+    with pytest.raises(ValueError, match=r"between 0 and 1, or be -1. Received: 0 to 2"):
+        choose_weights(np.full((2, 3, 2), 0.5), [0, 2, -1])
+
+
+def test_an_image_that_was_not_predicted_is_an_error():
+    runs = np.full((2, 3, 2), 0.5)
+    runs[1, 1] = np.nan
+    with pytest.raises(ValueError, match=r"must lie between 0 and 1. Received: nan"):
+        choose_weights(runs, [0, 0, 0])
+
+
+def test_a_label_too_few_is_an_error():
+    with pytest.raises(ValueError, match=r"Received: shapes \(2, 3, 2\) and \(2,\)"):
+        choose_weights(np.full((2, 3, 2), 0.5), [0, 0])
+
+
+def test_weights_from_a_file_come_in_the_order_of_the_runs_and_sum_to_1(tmp_path):
+    path = tmp_path / "weights.json"
+    path.write_text(json.dumps({"resnet_0": 3, "cnn_0": 1.0}))
+    np.testing.assert_allclose(read_weights(path, RUNS), [0.25, 0.75], atol=1e-15)
+
+
+def test_a_file_that_is_not_there_is_an_error_with_its_path(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no file of weights .*missing\.json.*one weight per run"):
+        read_weights(tmp_path / "missing.json", RUNS)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("cnn_0: 1", "must be a JSON file. Received: Expecting value"),
+        ("[1, 2]", "must hold one object such as .*Received: list"),
+        ('{"cnn_0": 1}', "Missing: resnet_0. Unknown: none"),
+        ('{"cnn_0": 1, "resnet_0": 1, "vgg_0": 1}', "Missing: none. Unknown: vgg_0"),
+        ('{"cnn_0": 1, "resnet_0": -1}', "weight of resnet_0 .*0 or more. Received: -1"),
+        ('{"cnn_0": 1, "resnet_0": NaN}', "weight of resnet_0 .*Received: nan"),
+        ('{"cnn_0": "1", "resnet_0": 1}', "weight of cnn_0 .*Received: '1'"),
+        ('{"cnn_0": true, "resnet_0": 1}', "weight of cnn_0 .*Received: True"),
+        ('{"cnn_0": 0, "resnet_0": 0}', "at least one run a weight above 0"),
+    ],
+)
+def test_a_file_that_does_not_give_each_run_its_weight_is_an_error(tmp_path, content, message):
+    path = tmp_path / "weights.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        read_weights(path, RUNS)

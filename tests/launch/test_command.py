@@ -1,0 +1,151 @@
+import os
+import pathlib
+import resource
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+
+
+def launch(*flags, folder=REPOSITORY, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "fer_ensemble.launch", *flags],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "CUDA_VISIBLE_DEVICES": "", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def splitscript(*flags, folder=REPOSITORY, script=REPOSITORY / "splitscript.sh", **environment):
+    return subprocess.run(
+        ["bash", str(script), *flags],
+        cwd=folder,
+        env={**os.environ, "PYTHON": sys.executable, "CUDA_VISIBLE_DEVICES": "", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def copy_splitscript(folder, requirements):
+    for name in ("requirements.txt", "requirements-gpu.txt"):
+        (folder / name).write_text(requirements + "\n")
+    shutil.copy(REPOSITORY / "environment.sh", folder)
+    return shutil.copy(REPOSITORY / "splitscript.sh", folder)
+
+
+def test_help_teaches_within_a_second():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    answer = launch("--help")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Of the processor's time, which others on the machine do not lengthen.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
+    for text in (
+        "bash splitscript.sh --data=fer2013.csv",
+        "--[no]dry_run",
+        "--runs",
+        "--folds",
+        "--learning_rate",
+    ):
+        assert text in answer.stdout
+
+
+def test_the_launcher_does_without_keras():
+    code = "import sys, fer_ensemble.launch.__main__; print({'keras', 'tensorflow', 'h5py'} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    assert answer.stdout.strip() == "set()"
+
+
+def test_the_plan_has_16_members_and_their_commands(tmp_path):
+    answer = launch("--dry_run", "--data=fer2013.csv", "--epochs=60", folder=tmp_path)
+    assert answer.returncode == 0
+    lines = answer.stdout.splitlines()
+    assert lines[0] == "experiments: 0 of 16 members complete, 16 to train, 1 worker on the CPU"
+    assert lines[1].startswith("exp_0/cnn_0  to train  ")
+    assert lines[16].endswith(
+        f"{REPOSITORY}/model_train.py --model=resnet --fold=3 --replica=1 --epochs=60 --data=fer2013.csv"
+    )
+    assert lines[17].endswith("predict.py --ensemble=experiments")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_visible_gpu_has_its_workers():
+    answer = launch("--dry_run", "--data=x.csv", "--workers_per_gpu=2", CUDA_VISIBLE_DEVICES="0,3")
+    assert "4 workers on GPU 0, 3" in answer.stdout
+
+
+def test_runs_and_folds_choose():
+    answer = launch("--dry_run", "--data=x.csv", "--runs=resnet_2", "--folds=3,1")
+    names = [line.split("  ")[0] for line in answer.stdout.splitlines()[1:-1]]
+    assert names == ["exp_3/resnet_2", "exp_1/resnet_2"]
+
+
+def test_without_data_it_takes_the_sample_and_says_so():
+    answer = launch("--dry_run", "--epochs=7")
+    first, second, third = answer.stdout.splitlines()[:3]
+    assert first.startswith("no --data given: the bundled sample, with --data=data/sample.csv.gz")
+    assert second.startswith("experiments/sample: ")
+    assert "--epochs=7" in third  # its own flags come last, and count
+
+
+def test_the_sample_is_found_from_elsewhere(tmp_path):
+    answer = launch("--dry_run", "--runs=cnn_0", folder=tmp_path)
+    command = answer.stdout.splitlines()[2]
+    data = next(word for word in command.split() if word.startswith("--data=")).removeprefix("--data=")
+    assert (tmp_path / data).resolve() == REPOSITORY / "data" / "sample.csv.gz"
+
+
+def test_a_flagfile_of_ones_own_is_not_mixed_with_the_sample(tmp_path):
+    (tmp_path / "own.flags").write_text("--width=16\n")
+    answer = launch("--dry_run", f"--flagfile={tmp_path / 'own.flags'}")
+    assert "bundled sample" not in answer.stdout
+    assert answer.stdout.splitlines()[1].endswith("--replica=0 --width=16")
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--epoch=3", "Unknown command line flag 'epoch'. Did you mean: epochs"),
+        ("--epochs=0", "`epochs` must be at least 1. Received: 0."),
+        ("--runs=vgg_0", "`runs` must be names such as cnn_0, resnet_0"),
+        ("fer2013.csv", "takes flags only. Received: fer2013.csv"),
+        ("--data=missing.csv", "missing.csv"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line_before_any_training(tmp_path, flag, message):
+    answer = launch(flag, f"--experiments={tmp_path}")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("fer_ensemble.launch: error: ")
+    assert message in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_splitscript_keeps_the_folder_that_it_is_called_from(tmp_path):
+    answer = splitscript("--dry_run", "--data=own.csv", folder=tmp_path)
+    assert answer.returncode == 0
+    assert "--data=own.csv" in answer.stdout
+    assert sys.executable in answer.stdout
+
+
+def test_splitscript_refuses_an_unsuitable_python(tmp_path):
+    script = copy_splitscript(tmp_path, "no-such-package==1.0")
+    answer = splitscript(script=script, PYTHON=shutil.which("false"))
+    assert answer.returncode == 1
+    assert "must be Python 3.10 to 3.13, but is not" in answer.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_an_installation_that_failed_is_not_taken_for_finished(tmp_path):
+    script = copy_splitscript(tmp_path, "no-such-package==1.0")
+    for _ in range(2):
+        answer = splitscript(script=script, PIP_NO_INDEX="1")
+        assert answer.returncode == 1
+        assert "installing requirements" in answer.stderr
+        assert "could not install requirements" in answer.stderr
+    assert answer.stderr.count("making") == 0  # the second time, the environment itself is there

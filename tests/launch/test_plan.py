@@ -1,0 +1,137 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from fer_ensemble.data.dataset import CLASS_NAMES, Dataset
+from fer_ensemble.launch.plan import (
+    check_data,
+    discard_members,
+    parse_folds,
+    parse_runs,
+    plan_members,
+    prediction_command,
+    training_command,
+)
+from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+
+RUNS = [("cnn", 0), ("cnn", 1), ("resnet", 0), ("resnet", 1)]
+
+
+def write_record(folder, settings):
+    folder.mkdir(parents=True)
+    record = {
+        "settings": dataclasses.asdict(settings),
+        "files": {},
+        "data": {"name": "faces.h5", "images": 1176, "fingerprint": "a"},
+        "folds": {},
+        "class_names": [],
+        "training_seconds": 12.5,
+    }
+    (folder / "member.json").write_text(json.dumps(record))
+
+
+def test_runs_are_read_as_model_and_replica():
+    assert parse_runs("cnn_0, resnet_12") == [("cnn", 0), ("resnet", 12)]
+
+
+@pytest.mark.parametrize("text", ["", "cnn", "vgg_0", "cnn_01", "cnn_-1", "cnn_0,,resnet_0"])
+def test_what_is_no_run_is_refused(text):
+    with pytest.raises(ValueError, match="`runs` must be names such as cnn_0, resnet_0"):
+        parse_runs(text)
+
+
+def test_a_run_named_twice_is_refused():
+    with pytest.raises(ValueError, match=r"`runs` must name each one once. Received: 'cnn_0,cnn_0'"):
+        parse_runs("cnn_0,cnn_0")
+
+
+def test_folds_are_read_as_numbers():
+    assert parse_folds("3,0") == [3, 0]
+
+
+@pytest.mark.parametrize("text", ["", "one", "-1", "1.0"])
+def test_what_is_no_fold_is_refused(text):
+    with pytest.raises(ValueError, match="`folds` must be numbers"):
+        parse_folds(text)
+
+
+def test_a_fold_beyond_the_last_is_refused():
+    with pytest.raises(ValueError, match=r"`fold` must be below 4. Received: 4"):
+        plan_members(RUNS, [4], TrainingSettings(), TrainingOptions())
+
+
+def test_the_ensemble_is_every_run_in_every_fold_fold_by_fold(tmp_path):
+    members = plan_members(RUNS, [0, 1, 2, 3], TrainingSettings(), TrainingOptions(experiments=str(tmp_path)))
+    assert [member.name for member in members[:5]] == [
+        "exp_0/cnn_0", "exp_0/cnn_1", "exp_0/resnet_0", "exp_0/resnet_1", "exp_1/cnn_0",
+    ]  # fmt: skip
+    assert len({member.folder for member in members}) == 16
+    assert not any(member.complete for member in members)
+
+
+def test_only_a_folder_with_a_record_is_complete(tmp_path):
+    options = TrainingOptions(experiments=str(tmp_path))
+    write_record(tmp_path / "exp_0" / "cnn_1", TrainingSettings(replica=1))
+    (tmp_path / "exp_0" / "cnn_0").mkdir()
+    members = plan_members(RUNS, [0], TrainingSettings(), options)
+    assert [member.complete for member in members] == [False, True, False, False]
+    assert members[1].seconds == 12.5
+
+
+def test_overwrite_leaves_nothing_complete(tmp_path):
+    write_record(tmp_path / "exp_0" / "cnn_0", TrainingSettings())
+    options = TrainingOptions(experiments=str(tmp_path), overwrite=True)
+    assert not plan_members([("cnn", 0)], [0], TrainingSettings(epochs=60), options)[0].complete
+
+
+def test_after_discarding_no_old_member_is_taken_for_a_new_one(tmp_path):
+    write_record(tmp_path / "exp_0" / "cnn_0", TrainingSettings())
+    options = TrainingOptions(experiments=str(tmp_path), overwrite=True)
+    discard_members(plan_members([("cnn", 0)], [0], TrainingSettings(epochs=60), options))
+    options = TrainingOptions(experiments=str(tmp_path))
+    assert not plan_members([("cnn", 0)], [0], TrainingSettings(epochs=60), options)[0].complete
+
+
+def test_a_complete_member_of_other_settings_is_refused(tmp_path):
+    write_record(tmp_path / "exp_0" / "cnn_0", TrainingSettings())
+    options = TrainingOptions(experiments=str(tmp_path))
+    with pytest.raises(ValueError, match=r"cnn_0 was trained with other settings \(epochs: 60, not 30\)"):
+        plan_members([("cnn", 0)], [0], TrainingSettings(epochs=60), options)
+
+
+def test_a_complete_member_of_other_data_is_refused(tmp_path):
+    write_record(tmp_path / "exp_0" / "cnn_0", TrainingSettings())
+    members = plan_members([("cnn", 0)], [0], TrainingSettings(), TrainingOptions(experiments=str(tmp_path)))
+    images, numbers = np.zeros((1, 48, 48), np.uint8), np.zeros(1, np.int64)
+    same, other = (Dataset(images, numbers, numbers, numbers, CLASS_NAMES, name) for name in "ab")
+    check_data(members, same)
+    with pytest.raises(ValueError, match=r"was trained on other data \(faces.h5, 1,176 images\)"):
+        check_data(members, other)
+
+
+def test_the_command_spells_out_the_member_and_what_is_not_default():
+    settings = TrainingSettings(model="resnet", fold=2, replica=1, epochs=60, flip=False)
+    command = training_command(settings, TrainingOptions(data="fer2013.csv"))
+    assert command[1].endswith("model_train.py")
+    assert command[2:] == [
+        "--model=resnet", "--fold=2", "--replica=1", "--epochs=60", "--flip=False", "--data=fer2013.csv",
+    ]  # fmt: skip
+
+
+def test_the_defaults_are_left_to_the_command():
+    assert training_command(TrainingSettings(), TrainingOptions())[2:] == [
+        "--model=cnn",
+        "--fold=0",
+        "--replica=0",
+    ]
+
+
+def test_the_prediction_is_of_the_same_folder():
+    assert prediction_command(RUNS, TrainingOptions(experiments="there"))[2:] == ["--ensemble=there"]
+
+
+def test_the_prediction_is_told_of_other_runs_than_the_standard_ones():
+    command = prediction_command([("cnn", 0), ("resnet", 3)], TrainingOptions())
+    assert command[2:] == ["--ensemble=experiments", "--runs=cnn_0,resnet_3"]

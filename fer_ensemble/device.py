@@ -7,6 +7,9 @@ import platform
 import sys
 import tempfile
 
+# Training steps that a GPU is given at a time. Untried on a GPU: enough that waiting for it is rare.
+STEPS_PER_EXECUTION = 8
+
 
 @contextlib.contextmanager
 def _quiet_start():
@@ -55,7 +58,15 @@ def _find_gpus():
 
 
 with _quiet_start():
-    import keras
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        if error.name not in ("tensorflow", "jax", "torch"):
+            raise
+        raise ImportError(
+            f"Keras is to compute on {error.name}, which is not installed. Install it, or name another backend in "
+            "the environment: KERAS_BACKEND=jax."
+        ) from error
 
     GPUS = _find_gpus()
 
@@ -82,9 +93,17 @@ def choose_precision(precision):
     return "mixed_bfloat16" if native and keras.backend.backend() == "tensorflow" else "float32"
 
 
-def compile_options():
-    """Arguments for `keras.Model.compile`: XLA except on TensorFlow's CPU, where oneDNN is much faster."""
-    return {"jit_compile": bool(GPUS) or keras.backend.backend() != "tensorflow"}
+def compile_options(training=False):
+    """Arguments for `keras.Model.compile`: XLA except on TensorFlow's CPU, where oneDNN is much faster.
+
+    Args:
+        training: Whether it is compiled for `fit`. A GPU then gets several steps per call: after each call Keras
+            reads the loss, for which it waits until the GPU has nothing left to do. What is learnt is the same.
+    """
+    options = {"jit_compile": bool(GPUS) or keras.backend.backend() != "tensorflow"}
+    if training and GPUS:
+        options["steps_per_execution"] = STEPS_PER_EXECUTION
+    return options
 
 
 def _cpu_fact(name):

@@ -17,7 +17,10 @@ from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TINY_CLASSES = ("happy", "surprise", "neutral")
 # float32 and a small network: seconds, and the same numbers on every machine up to rounding.
-TINY_SETTINGS = {"width": 4, "input_size": 16, "epochs": 8, "batch_size": 12, "precision": "float32", "ema": 0.5}
+TINY_SETTINGS = {
+    "width": 4, "input_size": 16, "epochs": 8, "batch_size": 12, "precision": "float32",
+    "optimizer": "sgd", "learning_rate": 0.05, "ema": 0.5,
+}  # fmt: skip
 
 
 def run_python(*arguments, **environment):

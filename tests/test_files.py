@@ -1,9 +1,12 @@
 import hashlib
-import os
 
 import pytest
 
 from fer_ensemble.files import hash_file, replacing, write_text
+
+
+def names(folder):
+    return [path.name for path in folder.iterdir()]
 
 
 def test_the_file_is_written_beside_its_place_and_moved_there(tmp_path):
@@ -15,7 +18,17 @@ def test_the_file_is_written_beside_its_place_and_moved_there(tmp_path):
         temporary.write_text("new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"
-    assert os.listdir(tmp_path) == ["model.keras"]
+    assert names(tmp_path) == ["model.keras"]
+
+
+def test_a_reader_of_the_old_file_is_not_disturbed(tmp_path):
+    # The new file takes the old one's place; nothing is ever written into a file that others may be reading.
+    path = tmp_path / "progress.json"
+    path.write_text("old")
+    with path.open() as reader:
+        write_text(path, "new")
+        assert reader.read() == "old"
+    assert path.read_text() == "new"
 
 
 def test_two_writers_never_share_a_temporary_file(tmp_path):
@@ -24,7 +37,7 @@ def test_two_writers_never_share_a_temporary_file(tmp_path):
         first.write_text("first")
         second.write_text("second")
     assert path.read_text() == "first"  # the outer block ended last
-    assert os.listdir(tmp_path) == ["folds.csv"]
+    assert names(tmp_path) == ["folds.csv"]
 
 
 def test_an_error_leaves_the_old_file_and_no_temporary_one(tmp_path):
@@ -34,13 +47,13 @@ def test_an_error_leaves_the_old_file_and_no_temporary_one(tmp_path):
         temporary.write_text("ne")
         raise RuntimeError("half way")
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["member.json"]
+    assert names(tmp_path) == ["member.json"]
 
 
 def test_an_error_before_anything_is_written_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError), replacing(tmp_path / "a.txt"):
         raise RuntimeError
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 def test_a_process_that_is_killed_leaves_the_old_file(tmp_path, python):

@@ -1,7 +1,7 @@
 """Trains the members of the ensemble, then combines them: 4 runs (2 CNNs, 2 ResNets) x 4 folds = 16 networks.
 
-On this machine: one member at a time for each GPU, or one on the CPU. Finished members are skipped, so giving the
-same command again is how an interrupted or failed training goes on. Each member has its own log,
+On this machine: one or more members at a time on each GPU, or one on the CPU. Finished members are skipped, so
+giving the same command again is how an interrupted or failed training goes on. Each member has its own log,
 EXPERIMENTS/exp_FOLD/RUN/train.log. Flags for model_train.py are passed on to it; without --data (and without
 --flagfile), those of experiments/sample.flags come first: drawn sample faces, minutes instead of hours.
 
@@ -53,7 +53,11 @@ CHOSEN_FOLDS = flags.DEFINE_string(
     "folds", ",".join(map(str, range(FOLDS))), "The folds that each run is trained on."
 )
 WORKERS_PER_GPU = flags.DEFINE_integer(
-    "workers_per_gpu", 1, "Members that train on one GPU at a time.", lower_bound=1
+    "workers_per_gpu",
+    0,
+    "Members that train on one GPU at a time; 0: up to 4, for each of which there must be 4 GiB of the GPU's free "
+    "memory and 2 CPU cores.",
+    lower_bound=0,
 )
 DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Print what would be done, and do nothing.")
 define_flags(TrainingSettings, skip=("model", "fold", "replica"))
@@ -193,7 +197,7 @@ def _predict(prediction, members, options):
     if missing:
         print(f"The chosen members are complete. The prediction waits for the other folds: {', '.join(missing)}")
         return 0
-    print(shlex.join(prediction), flush=True)
+    print(shlex.join(["python", "predict.py", *prediction[2:]]), flush=True)
     return subprocess.run(prediction, check=False).returncode
 
 

@@ -4,6 +4,11 @@ import os
 import shutil
 import subprocess
 
+# What a choice of our own allows for each worker. Untried on a GPU: guesses on the safe side.
+MEMORY_PER_WORKER = 4096  # MiB: CUDA's context, the images, the network and its gradients at width 64
+CORES_PER_WORKER = 2  # one draws the augmentation and hands out the steps, one feeds them
+MOST_WORKERS_PER_GPU = 4  # beyond that, they would mostly wait for each other
+
 
 def find_gpus():
     """Names the GPUs that a worker may use, as CUDA_VISIBLE_DEVICES would.
@@ -20,14 +25,49 @@ def find_gpus():
         # CUDA, too, ignores all that follows an invalid name.
         invalid = [position for position, name in enumerate(names) if not name or name.startswith("-")]
         return names[: invalid[0]] if invalid else names
-    if not shutil.which("nvidia-smi"):
-        return []
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=True)
-    except (OSError, subprocess.SubprocessError):  # the tool is there, the driver is not
-        return []
-    gpus = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]
+    gpus = [line for line in _ask_nvidia_smi("-L") if line.startswith("GPU ")]
     return [str(number) for number in range(len(gpus))]
+
+
+def find_free_memory():
+    """Returns the free memory of each GPU of the machine, in MiB; an empty list if it cannot be told."""
+    return parse_memory(_ask_nvidia_smi("--query-gpu=memory.free", "--format=csv,noheader,nounits"))
+
+
+def parse_memory(lines):
+    """Reads the lines of nvidia-smi: a number of MiB for each GPU.
+
+    Returns:
+        List of ints; empty if one of the lines is no number: some GPUs share the machine's memory and say `[N/A]`.
+
+    Example:
+
+    >>> parse_memory(["15095", "143156"])
+    [15095, 143156]
+    """
+    return [int(line) for line in lines] if all(line.isdecimal() for line in lines) else []
+
+
+def choose_workers_per_gpu(gpus, memory, cores):
+    """Chooses how many members train on one GPU at a time: small networks leave most of a large GPU idle.
+
+    Args:
+        gpus: Number of GPUs in use.
+        memory: Free memory of each GPU of the machine, in MiB. The least of them counts, as CUDA may number the
+            GPUs in another order than nvidia-smi.
+        cores: Number of CPU cores.
+
+    Returns:
+        At least 1; 1 where the memory is unknown.
+
+    Example:
+
+    >>> choose_workers_per_gpu(gpus=1, memory=[15095], cores=8)  # 15095 // 4096
+    3
+    """
+    if not gpus or not memory:
+        return 1
+    return max(1, min(min(memory) // MEMORY_PER_WORKER, cores // (CORES_PER_WORKER * gpus), MOST_WORKERS_PER_GPU))
 
 
 def worker_environments(gpus, workers_per_gpu):
@@ -36,6 +76,13 @@ def worker_environments(gpus, workers_per_gpu):
     The workers of one GPU are not neighbours in the list, so that a few members spread over all GPUs. Without a
     GPU there is one worker: TensorFlow has the cores busy with one network already.
 
+    TensorFlow takes a GPU's memory as it needs it (`fer_ensemble.device` sees to that), but JAX takes three
+    quarters of it at the start, so that workers who share a GPU are given a share of it each.
+
+    Args:
+        gpus: List of names, as `find_gpus` returns them.
+        workers_per_gpu: How many train on one GPU at a time; 0 to choose by its memory and the CPU's cores.
+
     Example:
 
     >>> worker_environments(["0", "1"], 1)
@@ -43,4 +90,31 @@ def worker_environments(gpus, workers_per_gpu):
     >>> worker_environments([], 1)
     [{}]
     """
-    return [{"CUDA_VISIBLE_DEVICES": gpu} for _ in range(workers_per_gpu) for gpu in gpus] or [{}]
+    if gpus and not workers_per_gpu:
+        workers_per_gpu = choose_workers_per_gpu(len(gpus), find_free_memory(), _count_cores())
+    shares = _jax_memory_share(workers_per_gpu)
+    return [{"CUDA_VISIBLE_DEVICES": gpu, **shares} for _ in range(workers_per_gpu) for gpu in gpus] or [{}]
+
+
+def _jax_memory_share(workers_per_gpu):
+    # What a person has said of JAX's memory stands; JAX refuses the variable's two names side by side.
+    names = {"XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"}
+    if workers_per_gpu < 2 or names & set(os.environ):
+        return {}
+    # 0.9: the rest is for CUDA's contexts, which JAX does not count.
+    return {"XLA_CLIENT_MEM_FRACTION": f"{0.9 / workers_per_gpu:.3f}"}
+
+
+def _count_cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _ask_nvidia_smi(*arguments):
+    """Returns the lines of its answer; none where the tool, the driver or the GPU is missing."""
+    if not shutil.which("nvidia-smi"):
+        return []
+    try:
+        answer = subprocess.run(["nvidia-smi", *arguments], capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError):  # the tool is there, the driver is not
+        return []
+    return answer.stdout.splitlines()

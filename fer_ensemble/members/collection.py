@@ -3,8 +3,12 @@
 import dataclasses
 import pathlib
 
+import numpy as np
+
+from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
 from fer_ensemble.members import files
 from fer_ensemble.members.inference import predict_parts, read_predictions, write_predictions
+from fer_ensemble.members.predictor import Predictor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +50,7 @@ def collect_members(experiments, runs, folds):
             folder = files.member_folder(experiments, fold, run)
             if files.is_complete(folder):
                 members.append(Member(run, fold, folder, files.read_record(folder)))
+                _check_place(members[-1])
             else:
                 missing.append(f"exp_{fold}/{run}")
     for member in members[1:]:
@@ -53,12 +58,14 @@ def collect_members(experiments, runs, folds):
     return members, missing
 
 
-def member_predictions(member, dataset=None):
+def member_predictions(member, dataset=None, predictor=None):
     """Returns a member's predictions, computing them only where they are not there yet.
 
     Args:
         member: `Member`.
-        dataset: `Dataset` to predict the test splits of; None for the data that it was trained on.
+        dataset: `Dataset` to predict; None for the data that it was trained on.
+        predictor: The `fer_ensemble.members.predictor.Predictor` that all members share, if there is anything to
+            compute; None for one of the member's own.
 
     Returns:
         Dictionary from `oof` (for its own data only), `PublicTest` and `PrivateTest` to `Predictions`.
@@ -66,19 +73,24 @@ def member_predictions(member, dataset=None):
     Raises:
         ValueError: If one of the member's files is damaged.
     """
+    predictor = predictor or Predictor()
+    own = {}
     if dataset is None or dataset.fingerprint == member.record["data"]["fingerprint"]:
         files.check_file(member.folder, member.record, files.PREDICTIONS)
-        return read_predictions(member.folder / files.PREDICTIONS)[0]
-    path = member.folder / f"predictions-{dataset.fingerprint[:12]}.h5"
+        own = read_predictions(member.folder / files.PREDICTIONS)[0]
+        if dataset is None or predictor.views == "none":
+            return own
+    views = "" if predictor.views == "none" else f"-{predictor.views}"
+    path = member.folder / f"predictions-{dataset.fingerprint[:12]}{views}.h5"
     if path.is_file():
         parts, fingerprint = read_predictions(path)
         if fingerprint == dataset.fingerprint:
             return parts
-    from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
-
     print(f"{member.name}: predicting", flush=True)
-    splits = {SPLITS[usage]: dataset.split(usage) for usage in (PUBLIC_TEST, PRIVATE_TEST)}
-    parts = predict_parts(load_model(member), dataset, splits)
+    positions = {SPLITS[usage]: dataset.split(usage) for usage in (PUBLIC_TEST, PRIVATE_TEST)}
+    if own:
+        positions["oof"] = np.flatnonzero(np.isin(dataset.rows, own["oof"].rows))
+    parts = predict_parts(predictor.load(member), dataset, positions)
     write_predictions(path, parts, dataset.fingerprint)
     return parts
 
@@ -91,6 +103,15 @@ def load_model(member):
     return keras.saving.load_model(member.folder / files.MODEL, compile=False)
 
 
+def _check_place(member):
+    settings = member.record["settings"]
+    if (f"{settings['model']}_{settings['replica']}", settings["fold"]) != (member.run, member.fold):
+        raise ValueError(
+            f"{member.folder} must hold fold {member.fold} of {member.run}, but its record is that of fold "
+            f"{settings['fold']} of {settings['model']}_{settings['replica']}. Was the folder moved?"
+        )
+
+
 def _check_together(first, other):
     for what, value in (
         ("classes", lambda record: record["class_names"]),
@@ -101,11 +122,4 @@ def _check_together(first, other):
             raise ValueError(
                 f"The members of an ensemble must share their {what}: those of {other.folder} are not those of "
                 f"{first.folder}. Keep each data set's members in an --experiments folder of their own."
-            )
-    for member in (first, other):
-        settings = member.record["settings"]
-        if (f"{settings['model']}_{settings['replica']}", settings["fold"]) != (member.run, member.fold):
-            raise ValueError(
-                f"{member.folder} must hold fold {member.fold} of {member.run}, but its record is that of fold "
-                f"{settings['fold']} of {settings['model']}_{settings['replica']}. Was the folder moved?"
             )

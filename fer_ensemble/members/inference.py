@@ -9,8 +9,8 @@ from fer_ensemble.data.copies import find_copies
 from fer_ensemble.data.dataset import TRAINING
 from fer_ensemble.files import replacing
 
-# 256 faces: larger batches were no faster on 2 cores, and a GPU is busy with it.
-BATCH_SIZE = 256
+CPU_BATCH_SIZE = 64
+GPU_BATCH_SIZE = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +40,21 @@ def predict_probabilities(model, images):
     Returns:
         float32, shape `(images, classes)`.
     """
-    from fer_ensemble.device import compile_options
+    from fer_ensemble.device import GPUS, compile_options
 
-    if len(images) == 0:
+    count = len(images)
+    if count == 0:
         return np.empty((0, model.output_shape[-1]), np.float32)
     if not model.compiled:
         model.compile(**compile_options())
-    return model.predict(images[..., None], batch_size=BATCH_SIZE, verbose=0)
+    batch_size = min(count, GPU_BATCH_SIZE if GPUS else CPU_BATCH_SIZE)
+    # The last batch is filled up with the first images, whose probabilities are dropped: another size would be
+    # traced and compiled once more.
+    batches = [
+        model.predict_on_batch(images[np.arange(start, start + batch_size) % count, ..., None])
+        for start in range(0, count, batch_size)
+    ]
+    return np.concatenate(batches)[:count]
 
 
 def predict_parts(model, dataset, positions):
@@ -106,5 +114,5 @@ def read_predictions(path):
                 for name, group in file.items()
             }
             return parts, file.attrs["dataset"]
-    except (OSError, KeyError, TypeError) as error:
+    except (OSError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} must hold the predictions of a member, but cannot be read ({error}).") from error

@@ -17,6 +17,7 @@ from fer_ensemble.ensemble.weights import choose_weights, read_weights
 from fer_ensemble.files import replacing, write_text
 from fer_ensemble.members import files
 from fer_ensemble.members.collection import collect_members, member_predictions
+from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.report.plots import draw_confusion_matrix, draw_training_curves
 from fer_ensemble.report.tables import format_table, percent, percent_interval, predictions_table
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings
@@ -39,14 +40,21 @@ def report_ensemble(options):
         ValueError: If members are missing, damaged, or do not belong together.
     """
     names = parse_splits(options.splits)
+    if options.tta != "none" and not options.data:
+        raise ValueError(
+            f"`tta` must be none without `data`: the members left no predictions of other views. Received: "
+            f"{options.tta}. Give the data set with --data, that of the training for the same splits as before."
+        )
     members, missing = gather_members(options)
     run_names = sorted({member.run for member in members})
     dataset = _load_other_data(options.data, members[0].record["class_names"])
-    own = [member_predictions(member) for member in members]
+    predictor = Predictor(options.tta)
+    test = [member_predictions(member, dataset, predictor) for member in members]
+    # Another data set has none of the images that were held out.
+    own = test if OOF in test[0] else [member_predictions(member) for member in members]
     oof = join_parts(OOF, members, [parts[OOF] for parts in own])
     weights = choose_run_weights(options.weights, run_names, oof)
 
-    test = own if dataset is None else [member_predictions(member, dataset) for member in members]
     parts = {}
     for name in names:
         part = oof if name == OOF else join_parts(name, members, [predictions[name] for predictions in test])
@@ -57,7 +65,7 @@ def report_ensemble(options):
     output = pathlib.Path(options.output or options.ensemble)
     output.mkdir(parents=True, exist_ok=True)
     _write_results(output, report, parts, members)
-    print(f"written to {output}: predictions.csv, oof.csv, scores.json, confusion matrices, training curves")
+    print(f"written to {output}: predictions, scores.json, confusion matrices, training curves")
 
 
 def gather_members(options):
@@ -134,6 +142,8 @@ def format_report(report):
     text.append(format_table(["ensemble", "images", "accuracy", "95 % interval", "macro-F1", "log-loss"], rows))
     weights = ", ".join(f"{run} {weight:.3f}" for run, weight in report["weights"].items())
     text += ["", f"{len(report['members'])} members; weights of the runs ({report['weights_from']}): {weights}"]
+    if report["tta"] != "none":
+        text.append(f"views: {report['tta']} (out of fold: {report['oof_tta']})")
     if report["missing"]:
         text.append(f"MISSING, and not in these results: {', '.join(report['missing'])}")
     return "\n".join(text)
@@ -141,6 +151,7 @@ def format_report(report):
 
 def _describe(options, members, missing, run_names, weights, parts, dataset):
     record = members[0].record
+    own_data = dataset is None or dataset.fingerprint == record["data"]["fingerprint"]
     return {
         "version": __version__,
         "class_names": record["class_names"],
@@ -148,6 +159,8 @@ def _describe(options, members, missing, run_names, weights, parts, dataset):
         "folds": record["folds"],
         "weights_from": options.weights,
         "weights": dict(zip(run_names, weights.tolist(), strict=True)),
+        "tta": options.tta,
+        "oof_tta": options.tta if own_data else "none",
         "missing": missing,
         "runs": run_names,
         "members": [member.name for member in members],

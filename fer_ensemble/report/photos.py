@@ -11,8 +11,9 @@ from fer_ensemble.ensemble.combine import combine_probabilities
 from fer_ensemble.ensemble.evaluation import OOF, join_parts
 from fer_ensemble.ensemble.metrics import predicted_labels
 from fer_ensemble.files import replacing
-from fer_ensemble.members.collection import load_model, member_predictions
+from fer_ensemble.members.collection import member_predictions
 from fer_ensemble.members.inference import predict_probabilities
+from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.report.ensemble import choose_run_weights, gather_members
 from fer_ensemble.report.tables import format_table, percent
 
@@ -38,10 +39,11 @@ def report_photos(options, paths):
     runs = sorted({member.run for member in members})
     oof = join_parts(OOF, members, [member_predictions(member)[OOF] for member in members])
     weights = choose_run_weights(options.weights, runs, oof)
+    predictor = Predictor(options.tta)
     by_run = {run: [] for run in runs}
     for number, member in enumerate(members, start=1):
         print(f"{member.name}: predicting ({number} of {len(members)})", file=sys.stderr, flush=True)
-        by_run[member.run].append(predict_probabilities(load_model(member), faces))
+        by_run[member.run].append(predict_probabilities(predictor.load(member), faces))
     probabilities = combine_probabilities([np.mean(by_run[run], axis=0) for run in runs], weights)
 
     class_names = members[0].record["class_names"]

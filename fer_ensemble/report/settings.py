@@ -2,9 +2,11 @@
 
 import dataclasses
 
+from fer_ensemble.members.views import VIEWS
 
-def _setting(default, text):
-    return dataclasses.field(default=default, metadata={"help": text})
+
+def _setting(default, text, choices=None):
+    return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,8 +31,14 @@ class PredictOptions:
     )
     data: str = _setting(
         "",
-        "Another data set to predict the test splits of, as for model_train.py; empty: the one that the members "
-        "were trained on, whose predictions are there already.",
+        "The data set to predict, as for model_train.py; empty: the one that the members were trained on, whose "
+        "predictions are there already. Of another data set, the test splits are predicted.",
+    )
+    tta: str = _setting(
+        "none",
+        "Views of each face to average over. none: the face alone; flip: and its mirror image; tencrop: its "
+        "corners and centre, 44 pixels wide, and their mirror images. Views need --data or --images.",
+        choices=tuple(VIEWS),
     )
     images: str = _setting(
         "", "A photo of a face, or a folder of them, to predict instead; more may follow: --images a.jpg b.png c/"

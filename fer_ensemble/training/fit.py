@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import importlib.util
 import io
 import math
 import time
@@ -17,6 +18,7 @@ from fer_ensemble.members.inference import predict_probabilities
 from fer_ensemble.models import add_softmax, build_model
 from fer_ensemble.training.augmentation import AugmentedImages
 from fer_ensemble.training.batches import TrainingBatches
+from fer_ensemble.training.draws import draw_batch
 from fer_ensemble.training.optimizers import averaged_weights, build_optimizer
 from fer_ensemble.training.progress import Progress
 from fer_ensemble.training.state import load_state, read_notes, save_state
@@ -46,7 +48,9 @@ def fit_model(images, labels, held_out, classes, settings, seed, folder, identit
 
     Raises:
         ValueError: If the loss stops being a finite number, or the saved state is damaged.
+        ImportError: If TensorBoard logs are asked for, and a package that they take is missing.
     """
+    loggers = [_tensorboard(folder)] if tensorboard else []
     keras.utils.set_random_seed(seed)
     core, training = _build_training_model(images, classes, settings)
     batches = TrainingBatches(labels, classes, settings, seed)
@@ -55,7 +59,7 @@ def fit_model(images, labels, held_out, classes, settings, seed, folder, identit
         optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        **compile_options(),
+        **compile_options(training=True),
     )
     training.optimizer.build(core.trainable_variables)
     variables = core.variables + training.optimizer.variables
@@ -70,7 +74,7 @@ def fit_model(images, labels, held_out, classes, settings, seed, folder, identit
         for variable, value in zip(
             plain.trainable_variables, averaged_weights(training.optimizer, core.trainable_variables), strict=True
         ):
-            variable.assign(ops.convert_to_tensor(value))
+            variable.assign(ops.copy(value))  # JAX would share the array, and predicting gives it away
         return plain
 
     progress = Progress(folder / files.PROGRESS, settings.epochs, min(settings.batch_size, len(labels)))
@@ -83,9 +87,7 @@ def fit_model(images, labels, held_out, classes, settings, seed, folder, identit
         save_state(folder / files.STATE, variables, {**identity, "history": history})
         write_text(folder / files.HISTORY, format_history(history))
 
-    callbacks = [_EpochRecorder(batches, history, settings, progress, look_at_held_out, save), progress]
-    if tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
+    callbacks = [_EpochRecorder(batches, history, settings, progress, look_at_held_out, save), progress, *loggers]
     if len(history) < settings.epochs:
         try:
             training.fit(
@@ -107,14 +109,8 @@ def _build_training_model(images, classes, settings):
     # From positions and draws to logits. Only `core` is ever saved: it has nothing random in front of it.
     with _dtype_policy(choose_precision(settings.precision)):
         core = build_model(settings, classes, fast=True)
-    shapes = {"transform": 8}
-    if settings.brightness or settings.contrast:
-        shapes["light"] = 2
-    if settings.erasing:
-        shapes["erase"] = 5
-    if settings.mixup or settings.cutmix:
-        shapes["mix"] = 5
-    inputs = {name: keras.Input((numbers,), name=name) for name, numbers in shapes.items()}
+    draws = draw_batch(np.random.default_rng(0), 1, settings)
+    inputs = {name: keras.Input(values.shape[1:], name=name) for name, values in draws.items()}
     inputs["positions"] = keras.Input((), dtype="int32", name="positions")
     return core, keras.Model(inputs, core(AugmentedImages(images)(inputs)))
 
@@ -122,6 +118,15 @@ def _build_training_model(images, classes, settings):
 def _build_plain_model(classes, settings):
     with _dtype_policy("float32"):
         return add_softmax(build_model(settings, classes))
+
+
+def _tensorboard(folder):
+    if not all(importlib.util.find_spec(package) for package in ("tensorflow", "tensorboard")):
+        raise ImportError(
+            "--tensorboard takes the packages tensorflow and tensorboard, whatever the backend. "
+            "Install them, or leave it out: history.csv has the same curves."
+        )
+    return keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
 
 
 @contextlib.contextmanager
@@ -158,7 +163,7 @@ class _EpochRecorder(keras.callbacks.Callback):
                 "Start afresh with --overwrite and a lower --learning_rate, or with --clip_norm=1."
             )
         every, last = self._settings.validate_every, epoch + 1 == self._settings.epochs
-        if every and ((epoch + 1) % every == 0 or last):
+        if last or (every and (epoch + 1) % every == 0):
             logs["val_loss"], logs["val_accuracy"] = self._look_at_held_out()
         facts = {
             **logs,

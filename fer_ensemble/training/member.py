@@ -60,6 +60,8 @@ def _train(settings, options, folder, dataset, folds, identity):
     from fer_ensemble.members.inference import predict_parts, write_predictions
     from fer_ensemble.training.fit import fit_model
 
+    for leftover in folder.glob(".*"):  # half a file of a process that was killed while it wrote
+        leftover.unlink()
     precision = device.choose_precision(settings.precision)
     seed = member_seed(settings)
     training = dataset.split(TRAINING)
@@ -82,7 +84,8 @@ def _train(settings, options, folder, dataset, folds, identity):
         options.tensorboard,
     )
     with replacing(folder / files.MODEL) as temporary:
-        model.save(temporary)
+        # An uncompiled twin: looking at the held-out fold compiled the model, and people would load an optimiser.
+        type(model)(model.input, model.output, name=model.name).save(temporary)
     test_splits = {SPLITS[usage]: dataset.split(usage) for usage in (PUBLIC_TEST, PRIVATE_TEST)}
     parts = predict_parts(model, dataset, {"oof": held_out, **test_splits})
     write_predictions(folder / files.PREDICTIONS, parts, dataset.fingerprint)

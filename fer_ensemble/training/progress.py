@@ -31,7 +31,8 @@ class Progress(keras.callbacks.Callback):
         self._bar = _make_bar() if sys.stderr.isatty() else None
 
     def on_train_begin(self, logs=None):
-        self._steps_done = 0
+        self._step_ended = None
+        self._timed_steps = 0
         self._seconds_in_steps = 0.0
         self._steps = self.params["steps"]
         if self._bar:
@@ -49,11 +50,12 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.monotonic()
+        batch = min(batch, self._steps - 1)  # of several steps per call, Keras counts the missing ones
         advanced, self._last_step = batch - self._last_step, batch
-        # The first step of a process is the one that compiles: it says nothing about the others.
-        if self._steps_done:
+        # The first call of a process is the one that compiles: it says nothing about the others.
+        if self._step_ended is not None:
             self._seconds_in_steps += now - self._step_ended
-        self._steps_done += advanced
+            self._timed_steps += advanced
         self._step_ended = now
         if self._bar:
             facts = f"loss {logs['loss']:.3f}  accuracy {logs['accuracy']:.1%}  {self._describe_speed()}"
@@ -85,7 +87,7 @@ class Progress(keras.callbacks.Callback):
         """Images per second of training steps, without compiling and validation; None before two steps."""
         if not self._seconds_in_steps:
             return None
-        return (self._steps_done - 1) * self._batch_size / self._seconds_in_steps
+        return self._timed_steps * self._batch_size / self._seconds_in_steps
 
     def _seconds_left(self, epochs_done):
         speed = self.images_per_second

@@ -18,7 +18,7 @@ class TrainingSettings:
     """The settings of one member. Each field's help text, units and range stand beside it.
 
     Raises:
-        ValueError: If a value is out of its range, or two values do not go together.
+        ValueError: If a value is out of its range.
     """
 
     # What is trained, and on which part of the data.
@@ -149,9 +149,3 @@ def _check(name, value, limits):
         raise ValueError(f"`{name}` must be below {below:g}. Received: {value:g}.")
     if most is not None and value > most:
         raise ValueError(f"`{name}` must be at most {most:g}. Received: {value:g}.")
-
-
-def find_differences(settings, others):
-    """Lists the settings that differ, as `name: ours, not theirs`, in the order of the fields."""
-    ours, theirs = dataclasses.asdict(settings), dataclasses.asdict(others)
-    return [f"{name}: {ours[name]}, not {theirs[name]}" for name in ours if ours[name] != theirs[name]]

@@ -1,5 +1,6 @@
 """The state of an unfinished training: everything the next epoch depends on, in one file."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -29,20 +30,35 @@ def read_notes(path):
     Raises:
         ValueError: If the file is damaged.
     """
-    try:
-        with np.load(path) as saved:
-            return json.loads(str(saved["notes"]))
-    except FileNotFoundError:
+    if not path.exists():
         return None
+    with _damage_is_told(path), np.load(path) as saved:
+        return json.loads(str(saved["notes"]))
+
+
+def load_state(path, variables):
+    """Gives the variables the values that `save_state` wrote.
+
+    Raises:
+        ValueError: If the file is damaged, or is the state of another network or optimiser.
+    """
+    with _damage_is_told(path), np.load(path) as saved:
+        values = [saved[f"{number:05d}"] for number in range(len(saved.files) - 1)]
+    if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+        raise ValueError(
+            f"{path} must hold the {len(variables)} variables of this training. Received: {len(values)} others, "
+            "as of another device or version. Start it afresh with --overwrite."
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+@contextlib.contextmanager
+def _damage_is_told(path):
+    try:
+        yield
     except Exception as error:  # whatever NumPy, zipfile and json find wrong with it
         raise ValueError(
             f"{path} must hold the state of an unfinished training, but cannot be read ({type(error).__name__}). "
             "Start it afresh with --overwrite."
         ) from error
-
-
-def load_state(path, variables):
-    """Gives the variables the values that `save_state` wrote."""
-    with np.load(path) as saved:
-        for number, variable in enumerate(variables):
-            variable.assign(saved[f"{number:05d}"])

@@ -196,6 +196,22 @@ def test_other_data_is_predicted_by_the_networks_and_unlabelled_images_are_not_s
     assert "predicting" not in again.stdout  # kept beside the member
 
 
+def test_views_of_the_training_data_are_predicted_out_of_fold_too(ensemble, run_command):
+    command = ("predict.py", "--ensemble", ensemble, "--runs=cnn_0,resnet_0", "--weights=oof")
+    plain = run_command(*command)
+    plain_oof = pd.read_csv(ensemble / "oof.csv")
+    answer = run_command(*command, f"--data={REPOSITORY / 'data' / 'sample.csv.gz'}", "--tta=flip")
+    assert (plain.returncode, answer.returncode) == (0, 0), answer.stderr
+    oof = pd.read_csv(ensemble / "oof.csv")
+    assert list(oof["row"]) == list(plain_oof["row"]) == list(range(840))
+    change = np.abs(oof[CLASSES] - plain_oof[CLASSES]).to_numpy().max(axis=1)
+    assert np.mean(change > 1e-6) > 0.9
+    scores = json.loads((ensemble / "scores.json").read_text())
+    assert (scores["tta"], scores["oof_tta"]) == ("flip", "flip")
+    assert "views: flip (out of fold: flip)" in answer.stdout
+    assert len(list(ensemble.glob("exp_*/*/predictions-*-flip.h5"))) == 8
+
+
 def test_photos_of_any_kind_are_predicted_and_unreadable_ones_named(ensemble, run_command, tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -229,6 +245,7 @@ def test_photos_of_any_kind_are_predicted_and_unreadable_ones_named(ensemble, ru
         (["--ensemble={ensemble}", "--images", "{empty}/none.jpg"], "There is no photo or folder"),
         (["--ensemble={ensemble}", "--images", "{empty}"], "must name at least one readable photo"),
         (["--ensemble={ensemble}", "--output={ensemble}/scores.json/there"], "Not a directory"),
+        (["--ensemble={ensemble}", "--tta=flip"], "`tta` must be none without `data`"),
         (["--ensemble={ensemble}", "photo.jpg"], "takes photos only after --images"),
     ],
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from fer_ensemble.launch.workers import find_gpus, worker_environments
+from fer_ensemble.launch.workers import choose_workers_per_gpu, find_gpus, parse_memory, worker_environments
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,66 @@ def test_the_workers_of_one_gpu_are_not_neighbours():
 
 def test_without_a_gpu_there_is_one_worker_with_nothing_changed():
     assert worker_environments([], 3) == [{}]
+
+
+@pytest.fixture
+def no_wishes(monkeypatch):
+    for name in ("XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(("workers", "share"), [(2, 0.45), (3, 0.3), (4, 0.225)])
+def test_workers_of_one_gpu_share_nine_tenths_of_its_memory_under_jax(no_wishes, workers, share):
+    environments = worker_environments(["0"], workers)
+    assert [float(worker["XLA_CLIENT_MEM_FRACTION"]) for worker in environments] == [share] * workers
+
+
+def test_a_worker_alone_has_what_jax_takes_by_itself(no_wishes):
+    assert worker_environments(["0", "1"], 1) == [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}]
+
+
+@pytest.mark.parametrize(
+    "name", ["XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"]
+)
+def test_what_a_person_says_of_jaxs_memory_stands(no_wishes, monkeypatch, name):
+    monkeypatch.setenv(name, "0.2")
+    assert worker_environments(["0"], 2) == [{"CUDA_VISIBLE_DEVICES": "0"}] * 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "memory"),
+    # As nvidia-smi writes them: a GPU of 2 GB, two of 15 and 140 GB, one that shares the machine's memory.
+    [
+        (["2004"], [2004]),
+        (["15095", "143156"], [15095, 143156]),
+        (["[N/A]"], []),
+        (["2004", "[N/A]"], []),
+        ([], []),
+    ],
+)
+def test_the_memory_of_every_gpu_is_known_or_none_is(lines, memory):
+    assert parse_memory(lines) == memory
+
+
+@pytest.mark.parametrize(
+    ("gpus", "memory", "cores", "workers"),
+    [
+        (1, [2004], 16, 1),  # a small GPU: one, whatever it has
+        (1, [8100], 16, 1),  # 8100 // 4096
+        (1, [15095], 16, 3),  # 15095 // 4096
+        (1, [143156], 16, 4),  # at most 4
+        (1, [143156], 4, 2),  # 2 cores each
+        (1, [143156], 1, 1),
+        (4, [24210] * 4, 16, 2),  # 16 cores for 4 GPUs are 4 for each
+        (2, [24210, 8100], 64, 1),  # the smaller one decides
+        (1, [], 16, 1),  # unknown memory
+        (0, [], 16, 1),
+    ],
+)
+def test_memory_and_cores_decide_how_many_share_a_gpu(gpus, memory, cores, workers):
+    assert choose_workers_per_gpu(gpus, memory, cores) == workers
+
+
+def test_where_nvidia_smi_cannot_be_asked_each_gpu_has_one_worker(no_wishes, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert worker_environments(["0", "3"], 0) == [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "3"}]

@@ -19,7 +19,9 @@ on_tensorflow = pytest.mark.skipif(
 GENERATOR = np.random.default_rng(0)
 FEATURES = (GENERATOR.normal(size=(6, 5, 4, 3)) * [0.5, 2, 8] + [1, -3, 0.2]).astype(np.float32)
 UPSTREAM = GENERATOR.normal(size=FEATURES.shape).astype(np.float32)
-PARAMETERS = [np.array(values, np.float32) for values in ([1.5, 0.5, -2], [0.1, -1, 3], [0.8, -2, 1], [0.4, 3, 50])]
+PARAMETERS = [
+    np.array(values, np.float32) for values in ([1.5, 0.5, -2], [0.1, -1, 3], [0.8, -2, 1], [0.4, 3, 50])
+]
 
 
 def make_pair(dtype, **arguments):

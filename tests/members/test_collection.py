@@ -1,0 +1,161 @@
+import pathlib
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+
+from fer_ensemble.data.contents import make_dataset
+from fer_ensemble.members import files
+from fer_ensemble.members.collection import Member, collect_members, load_model, member_predictions
+from fer_ensemble.members.inference import Predictions, read_predictions, write_predictions
+
+
+def add_member(experiments, fold, run, place=None, **changes):
+    """Writes a small finished member, without a network, as `train_member` would leave it."""
+    model, replica = run.rsplit("_", 1)
+    record = {
+        "settings": {"model": model, "replica": int(replica), "fold": fold},
+        "class_names": ["happy", "sad"],
+        "data": {"fingerprint": "d" * 64},
+        "folds": {"fingerprint": "f" * 64},
+        **changes,
+    }
+    folder = place or files.member_folder(experiments, fold, run)
+    folder.mkdir(parents=True)
+    part = Predictions(
+        np.array([fold]), np.zeros(1, np.int8), np.zeros(1, bool), np.array([[0.75, 0.25]], np.float32)
+    )
+    write_predictions(folder / "predictions.h5", {"oof": part}, record["data"]["fingerprint"])
+    files.write_record(folder, record, ["predictions.h5"])
+    return folder
+
+
+def test_members_come_by_run_and_fold_and_the_missing_ones_by_name(tmp_path):
+    for fold, run in ((1, "resnet_0"), (1, "cnn_0"), (0, "cnn_0")):
+        add_member(tmp_path, fold, run)
+    (tmp_path / "exp_0" / "resnet_0").mkdir()  # unfinished
+    add_member(tmp_path, 0, "cnn_7")  # of no run that is asked for
+    members, missing = collect_members(str(tmp_path), ["resnet_0", "cnn_0"], 2)
+    assert [member.name for member in members] == ["exp_0/cnn_0", "exp_1/cnn_0", "exp_1/resnet_0"]
+    assert [(member.run, member.fold) for member in members] == [("cnn_0", 0), ("cnn_0", 1), ("resnet_0", 1)]
+    assert members[1].folder == tmp_path / "exp_1" / "cnn_0"
+    assert members[1].record == files.read_record(members[1].folder)
+    assert missing == ["exp_0/resnet_0"]
+
+
+def test_no_folder_is_told_with_the_command_that_makes_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"There is no folder .*none\. `bash splitscript\.sh` trains"):
+        collect_members(tmp_path / "none", ["cnn_0"], 4)
+
+
+def test_an_empty_folder_has_no_members(tmp_path):
+    assert collect_members(tmp_path, ["cnn_0"], 2) == ([], ["exp_0/cnn_0", "exp_1/cnn_0"])
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("classes", {"class_names": ["sad", "happy"]}),
+        ("data", {"data": {"fingerprint": "e" * 64}}),
+        ("folds", {"folds": {"fingerprint": "e" * 64}}),
+    ],
+)
+def test_members_that_do_not_belong_together_are_refused(what, change, tmp_path):
+    add_member(tmp_path, 0, "cnn_0")
+    add_member(tmp_path, 1, "cnn_0", **change)
+    message = (
+        rf"The members of an ensemble must share their {what}: those of .*exp_1/cnn_0 are not "
+        r"those of .*exp_0/cnn_0\. "
+        r"Keep each data set's members in an --experiments folder of their own\."
+    )
+    with pytest.raises(ValueError, match=message):
+        collect_members(tmp_path, ["cnn_0"], 2)
+
+
+@pytest.mark.parametrize("moved", [0, 1])
+def test_a_moved_folder_is_refused(moved, tmp_path):
+    add_member(tmp_path, 1 - moved, "cnn_0")
+    add_member(tmp_path, 3, "cnn_1", place=tmp_path / f"exp_{moved}" / "cnn_0")
+    message = (
+        rf"exp_{moved}/cnn_0 must hold fold {moved} of cnn_0, but its record is that of fold 3 of cnn_1\. Was"
+    )
+    with pytest.raises(ValueError, match=message):
+        collect_members(tmp_path, ["cnn_0"], 2)
+
+
+def test_a_moved_folder_is_refused_when_it_is_the_only_one(tmp_path):
+    add_member(tmp_path, 3, "cnn_0", place=tmp_path / "exp_0" / "cnn_0")
+    with pytest.raises(ValueError, match=r"Was the folder moved\?"):
+        collect_members(tmp_path, ["cnn_0"], 4)
+
+
+def test_a_damaged_record_is_told(tmp_path):
+    (add_member(tmp_path, 0, "cnn_0") / "member.json").write_text("{")
+    with pytest.raises(ValueError, match=r"exp_0/cnn_0/member\.json must be the record"):
+        collect_members(tmp_path, ["cnn_0"], 1)
+
+
+def test_predictions_are_read_after_checking_their_hash(tmp_path):
+    folder = add_member(tmp_path, 0, "cnn_0")
+    (member,), _ = collect_members(tmp_path, ["cnn_0"], 1)
+    parts = member_predictions(member)
+    np.testing.assert_array_equal(parts["oof"].probabilities, [[0.75, 0.25]])
+    with h5py.File(folder / "predictions.h5", "a") as file:
+        file["oof/probabilities"][0] = 0.5  # readable as ever
+    with pytest.raises(ValueError, match=r"exp_0/cnn_0/predictions\.h5 is not the file that the training wrote"):
+        member_predictions(member)
+
+
+@pytest.fixture
+def member(tiny_member, tmp_path):
+    """A copy of a member that was really trained."""
+    copy = pathlib.Path(shutil.copytree(tiny_member.parents[1], tmp_path / "copy")) / "exp_0" / "cnn_0"
+    return Member("cnn_0", 0, copy, files.read_record(copy))
+
+
+def test_predictions_for_its_own_data_are_those_of_the_training(member, tiny_dataset):
+    parts = member_predictions(member, tiny_dataset)
+    assert parts.keys() == {"oof", "PublicTest", "PrivateTest"}
+    assert {path.name for path in member.folder.glob("*.h5")} == {"predictions.h5"}
+
+
+def test_predictions_for_other_data_are_computed_once(member, tiny_dataset, capsys):
+    other = make_dataset(
+        255 - tiny_dataset.images, tiny_dataset.labels, tiny_dataset.usage, tiny_dataset.rows, ("a", "b", "c")
+    )
+    parts = member_predictions(member, other)
+    assert parts.keys() == {"PublicTest", "PrivateTest"}
+    assert "exp_0/cnn_0: predicting" in capsys.readouterr().out
+    path = member.folder / f"predictions-{other.fingerprint[:12]}.h5"
+    model = load_model(member)
+    for name, part in parts.items():
+        positions = other.split(("Training", "PublicTest", "PrivateTest").index(name))
+        expected = model.predict(other.images[positions][..., None], verbose=0)
+        np.testing.assert_allclose(part.probabilities, expected, atol=1e-5)
+    written = path.stat().st_mtime_ns
+    again = member_predictions(member, other)
+    assert capsys.readouterr().out == "" and path.stat().st_mtime_ns == written
+    for name, part in parts.items():
+        np.testing.assert_array_equal(again[name].probabilities, part.probabilities)
+
+
+def test_kept_predictions_of_yet_other_data_are_not_taken(member, tiny_dataset):
+    other = make_dataset(
+        255 - tiny_dataset.images, tiny_dataset.labels, tiny_dataset.usage, tiny_dataset.rows, ("a", "b", "c")
+    )
+    path = member.folder / f"predictions-{other.fingerprint[:12]}.h5"
+    wrong = Predictions(np.zeros(1, int), np.zeros(1, np.int8), np.zeros(1, bool), np.ones((1, 3), np.float32) / 3)
+    write_predictions(path, {"PublicTest": wrong}, other.fingerprint[:12] + "0" * 52)
+    parts = member_predictions(member, other)
+    assert len(parts["PublicTest"].rows) == 12
+    assert read_predictions(path)[1] == other.fingerprint
+
+
+def test_a_model_is_loaded_after_checking_its_hash(member, tiny_dataset):
+    model = load_model(member)
+    assert (model.input_shape, model.output_shape) == ((None, 48, 48, 1), (None, 3))
+    with (member.folder / "model.keras").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(ValueError, match=r"exp_0/cnn_0/model\.keras is not the file that the training wrote"):
+        load_model(member)

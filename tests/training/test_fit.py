@@ -1,0 +1,126 @@
+import csv
+import io
+
+import keras
+import numpy as np
+import pytest
+
+from fer_ensemble.data.dataset import TRAINING, UNLABELLED
+from fer_ensemble.models.layers import FusedBatchNormalization
+from fer_ensemble.training.fit import HISTORY_COLUMNS, fit_model, format_history
+from fer_ensemble.training.optimizers import build_optimizer
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.state import read_notes
+
+PLAIN = {"shift": 0.0, "rotation": 0.0, "zoom": 0.0, "flip": False, "brightness": 0.0, "contrast": 0.0}
+TINY = {
+    "width": 4, "input_size": 16, "batch_size": 12, "precision": "float32",
+    "optimizer": "sgd", "learning_rate": 0.05, "warmup": 0.1, "clip_norm": 0.0, "ema": 0.0, "validate_every": 1,
+}  # fmt: skip
+
+
+@pytest.fixture
+def fit(tiny_dataset, tmp_path):
+    labelled = np.flatnonzero((tiny_dataset.usage == TRAINING) & (tiny_dataset.labels != UNLABELLED))
+    images, labels = tiny_dataset.images[labelled], tiny_dataset.labels[labelled].astype(int)
+    held_out = np.arange(len(labels)) % 4 == 0  # 12 of 48
+
+    def fit(seed=0, folder=tmp_path, tensorboard=False, **changes):
+        settings = TrainingSettings(**{**TINY, **changes})
+        seen, unseen = (images[~held_out], labels[~held_out]), (images[held_out], labels[held_out])
+        return fit_model(*seen, unseen, 3, settings, seed, folder, {"whose": "mine"}, tensorboard)
+
+    return fit
+
+
+def test_the_loss_falls(fit):
+    changes = {**PLAIN, "dropout": 0.0, "label_smoothing": 0.0, "validate_every": 0}
+    _, history = fit(epochs=12, learning_rate=0.05, **changes)
+    assert history[-1]["loss"] < 0.6 * history[0]["loss"]
+    assert history[-1]["accuracy"] > 0.7 > history[0]["accuracy"]
+
+
+def test_every_augmentation_together_trains(fit):
+    model, history = fit(epochs=1, erasing=0.5, mixup=0.3, cutmix=1.0, brightness=0.2, contrast=0.2, clip_norm=1.0)
+    assert np.isfinite(history[0]["loss"]) and np.isfinite(model.get_weights()[0]).all()
+
+
+def test_the_model_is_plain_float32_keras_from_pixels_to_probabilities(fit):
+    model, _ = fit(epochs=1, precision="mixed_bfloat16", validate_every=0)
+    assert not any(isinstance(layer, FusedBatchNormalization) for layer in model.layers)
+    assert all(type(layer).__module__.startswith("keras.") for layer in model.layers)
+    assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
+    faces = np.random.default_rng(0).uniform(0, 255, (2, 48, 48, 1))
+    np.testing.assert_allclose(model.predict(faces, verbose=0).sum(axis=1), 1, atol=1e-6)
+    assert keras.config.dtype_policy().name == "float32"  # and nothing lingers for the next network
+
+
+def test_the_history_has_a_row_for_each_epoch(fit, tmp_path):
+    _, history = fit(epochs=5, validate_every=2, learning_rate=0.1, warmup=0.2, seed=3)
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5]
+    assert all(tuple(row) == HISTORY_COLUMNS for row in history)
+    # Every second epoch and the last.
+    assert [row["val_loss"] is not None for row in history] == [False, True, False, True, True]
+    assert [row["val_accuracy"] is not None for row in history] == [False, True, False, True, True]
+    # 3 steps an epoch: the rate at the end of each.
+    schedule = build_optimizer(TrainingSettings(epochs=5, learning_rate=0.1, warmup=0.2), 3)._learning_rate
+    rates = [float(schedule(3 * epoch)) for epoch in range(1, 6)]
+    np.testing.assert_allclose([row["learning_rate"] for row in history], rates, atol=1e-6)
+    assert rates[0] == pytest.approx(0.1) and rates[-1] == pytest.approx(0, abs=1e-6)
+    assert all(row["seconds"] > 0 and row["images_per_second"] > 0 for row in history)
+    assert (tmp_path / "history.csv").read_text() == format_history(history)
+    assert read_notes(tmp_path / "state.npz") == {"whose": "mine", "history": history}
+
+
+def test_the_held_out_images_are_looked_at_once_at_the_end_if_never_before(fit):
+    _, history = fit(epochs=2, validate_every=0)
+    assert [row["val_loss"] is not None for row in history] == [False, True]
+
+
+def test_a_finished_training_is_only_loaded(fit, tmp_path):
+    model, history = fit(epochs=2)
+    state = (tmp_path / "state.npz").read_bytes()
+    again, same_history = fit(epochs=2, seed=5)
+    assert same_history == history
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), again.get_weights(), strict=True))
+    assert (tmp_path / "state.npz").read_bytes() == state
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(fit, tmp_path):
+    message = (
+        r"The loss must be a finite number, but was (nan|inf) in epoch 1\. "
+        r"Start afresh with --overwrite and a lower --learning_rate, or with --clip_norm=1\."
+    )
+    with pytest.raises(ValueError, match=message):
+        fit(epochs=2, learning_rate=1e30, warmup=0.0)
+    assert not (tmp_path / "history.csv").exists() and not (tmp_path / "state.npz").exists()
+
+
+def test_the_moving_average_of_the_weights_is_what_is_saved(fit, tmp_path):
+    changes = {"epochs": 2, "validate_every": 0}
+    (tmp_path / "plain").mkdir()
+    plain, _ = fit(ema=0.0, folder=tmp_path / "plain", **changes)
+    model, _ = fit(ema=0.9, **changes)
+    with np.load(tmp_path / "state.npz") as state:
+        kernels = [state[name] for name in sorted(state.files) if state[name].shape == (3, 3, 1, 4)]
+    raw, average = plain.get_weights()[0], model.get_weights()[0]
+    # Averaging does not change the training itself; it is kept among the optimiser's variables.
+    np.testing.assert_array_equal(kernels[0], raw)
+    assert not np.allclose(average, raw, atol=1e-4)
+    assert any(np.array_equal(average, kernel) for kernel in kernels[1:])
+
+
+def test_tensorboard_logs_are_written_when_asked_for(fit, tmp_path):
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
+    fit(epochs=1, validate_every=0)
+    assert not (tmp_path / "tensorboard").exists()
+    (tmp_path / "logged").mkdir()
+    fit(epochs=1, validate_every=0, folder=tmp_path / "logged", tensorboard=True)
+    assert list((tmp_path / "logged" / "tensorboard").rglob("events.out.tfevents.*"))
+
+
+def test_the_history_as_text():
+    row = dict(zip(HISTORY_COLUMNS, (1, 1.23456789, 0.5, None, None, 0.05, 1234.5678, 2.0), strict=True))
+    text = format_history([row])
+    assert text == ",".join(HISTORY_COLUMNS) + "\n1,1.23457,0.5,,,0.05,1234.57,2\n"
+    assert next(csv.DictReader(io.StringIO(text)))["val_loss"] == ""

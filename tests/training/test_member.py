@@ -1,0 +1,299 @@
+import csv
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+import pytest
+
+from fer_ensemble import __version__
+from fer_ensemble.data.contents import make_dataset
+from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, TRAINING, UNLABELLED
+from fer_ensemble.data.folds import load_folds
+from fer_ensemble.data.store import write_dataset
+from fer_ensemble.members import files
+from fer_ensemble.members.inference import read_predictions
+from fer_ensemble.training.fit import HISTORY_COLUMNS
+from fer_ensemble.training.member import member_seed, train_member
+from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMPLETE = {"member.json", "model.keras", "predictions.h5", "history.csv", "lock"}
+
+
+@pytest.fixture
+def copy(tiny_member, tmp_path):
+    """A copy of the finished member, to be changed."""
+    return pathlib.Path(shutil.copytree(tiny_member.parents[1], tmp_path / "copy")) / "exp_0" / "cnn_0"
+
+
+def options_for(folder, data, **changes):
+    return TrainingOptions(data=str(data), experiments=str(folder.parents[1]), **changes)
+
+
+def describe(folder):
+    """Times and contents of the files in a folder; taking the lock touches that file, and means nothing."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "lock"
+    }
+
+
+def command(folder, data, settings):
+    flags = [
+        f"--{name}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in dataclasses.asdict(settings).items()
+    ]
+    return [*flags, f"--data={data}", f"--experiments={folder.parents[1]}"]
+
+
+def test_a_finished_member_holds_just_what_is_promised(tiny_member):
+    assert {path.name for path in tiny_member.iterdir()} == COMPLETE
+
+
+def test_the_record_tells_how_the_member_was_made(tiny_member, tiny_data, tiny_dataset, tiny_settings):
+    record = files.read_record(tiny_member)
+    assert record["settings"] == dataclasses.asdict(tiny_settings)
+    assert record["class_names"] == ["happy", "surprise", "neutral"]
+    assert record["data"] == {"name": "tiny.h5", "images": 73, "fingerprint": tiny_dataset.fingerprint}
+    fingerprint = load_folds(tiny_dataset, tiny_data, FOLDS, 0)[1]
+    assert record["folds"] == {"folds": 4, "seed": 0, "fingerprint": fingerprint}
+    assert record["seed"] == member_seed(tiny_settings)
+    assert record["precision"] == "float32" and record["device"]
+    versions = record["versions"]
+    assert versions["fer_ensemble"] == __version__ and versions["numpy"] == np.__version__
+    assert versions.keys() == {"fer_ensemble", "python", "keras", "backend", versions["backend"], "numpy", "h5py"}
+    assert record["started"] <= record["finished"]
+    with (tiny_member / "history.csv").open() as file:
+        seconds = sum(float(row["seconds"]) for row in csv.DictReader(file))
+    assert record["training_seconds"] == pytest.approx(seconds, abs=0.06)
+
+
+def test_the_hashes_are_those_of_the_files(tiny_member):
+    hashes = files.read_record(tiny_member)["files"]
+    assert hashes == {
+        name: hashlib.sha256((tiny_member / name).read_bytes()).hexdigest()
+        for name in ("model.keras", "predictions.h5", "history.csv")
+    }
+
+
+def test_the_out_of_fold_rows_are_exactly_the_fold_s(tiny_member, tiny_data, tiny_dataset):
+    folds, _ = load_folds(tiny_dataset, tiny_data, FOLDS, 0)
+    training = tiny_dataset.split(TRAINING)
+    held_out = training[(folds == 0) & (tiny_dataset.labels[training] != UNLABELLED)]
+    parts, fingerprint = read_predictions(tiny_member / "predictions.h5")
+    assert fingerprint == tiny_dataset.fingerprint
+    expected = {
+        "oof": held_out,
+        "PublicTest": tiny_dataset.split(PUBLIC_TEST),
+        "PrivateTest": tiny_dataset.split(PRIVATE_TEST),
+    }
+    assert parts.keys() == expected.keys()
+    for name, positions in expected.items():
+        np.testing.assert_array_equal(parts[name].rows, tiny_dataset.rows[positions])
+        np.testing.assert_array_equal(parts[name].labels, tiny_dataset.labels[positions])
+        assert parts[name].probabilities.shape == (len(positions), 3)
+        np.testing.assert_allclose(parts[name].probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def test_only_the_held_out_images_were_not_trained_on(tiny_member, tiny_data, tiny_dataset, tmp_path, capsys):
+    assert len(load_folds(tiny_dataset, tiny_data, FOLDS, 0)[0]) == 49  # 48 with a label
+    settings = TrainingSettings(width=4, input_size=16, epochs=1, fold=2, precision="float32")
+    train_member(settings, TrainingOptions(data=str(tiny_data), experiments=str(tmp_path)))
+    parts, _ = read_predictions(tmp_path / "exp_2" / "cnn_0" / "predictions.h5")
+    own = 48 - len(parts["oof"].rows)
+    assert f"cnn_0, fold 2: {own} images to train on, {48 - own} held out, 1 epochs" in capsys.readouterr().out
+    # The folds of one run share no image.
+    other = read_predictions(tiny_member / "predictions.h5")[0]["oof"].rows
+    assert not set(parts["oof"].rows) & set(other)
+
+
+def test_the_predictions_are_those_of_the_saved_model(tiny_member, tiny_dataset):
+    import keras
+
+    model = keras.saving.load_model(tiny_member / "model.keras", compile=False)
+    public = tiny_dataset.split(PUBLIC_TEST)
+    expected = model.predict(tiny_dataset.images[public][..., None], verbose=0)
+    part = read_predictions(tiny_member / "predictions.h5")[0]["PublicTest"]
+    np.testing.assert_allclose(part.probabilities, expected, atol=1e-6)
+
+
+def test_the_saved_model_loads_without_a_warning(tiny_member):
+    import keras
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = keras.saving.load_model(tiny_member / "model.keras")
+    assert not model.compiled
+
+
+def test_the_scores_are_those_of_the_predictions_and_private_test_is_not_looked_at(tiny_member):
+    metrics = files.read_record(tiny_member)["metrics"]
+    parts, _ = read_predictions(tiny_member / "predictions.h5")
+    assert metrics == {
+        name: pytest.approx((parts[name].probabilities.argmax(axis=1) == parts[name].labels).mean())
+        for name in ("oof", "PublicTest")
+    }
+    with (tiny_member / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == HISTORY_COLUMNS and [row["epoch"] for row in rows] == [str(n) for n in range(1, 9)]
+    # The curve's last point is the finished member, moving average and all.
+    assert float(rows[-1]["val_accuracy"]) == pytest.approx(metrics["oof"], abs=1e-5)
+
+
+def test_a_complete_member_is_left_alone(tiny_data, tiny_settings, tiny_member, capsys):
+    before = describe(tiny_member)
+    train_member(tiny_settings, options_for(tiny_member, tiny_data))
+    assert describe(tiny_member) == before
+    assert "is complete: nothing to do (--overwrite trains it afresh)" in capsys.readouterr().out
+
+
+def test_other_settings_are_refused_with_the_differences(tiny_data, tiny_settings, tiny_member):
+    before = describe(tiny_member)
+    other = dataclasses.replace(tiny_settings, learning_rate=0.01, epochs=30, precision="auto")
+    message = (
+        r"cnn_0 was begun with other settings \(learning_rate: 0\.01, not 0\.05; epochs: 30, not 8; "
+        r"precision: auto, not float32\)\. "
+        r"Give the same ones, another --experiments folder, or --overwrite to start afresh\."
+    )
+    with pytest.raises(ValueError, match=message):
+        train_member(other, options_for(tiny_member, tiny_data))
+    assert describe(tiny_member) == before
+
+
+def test_other_classes_are_refused(tiny_data, tiny_settings, tiny_member):
+    with pytest.raises(ValueError, match=r"classes: neutral,happy, not happy,surprise,neutral"):
+        train_member(tiny_settings, options_for(tiny_member, tiny_data, classes="neutral,happy"))
+
+
+def test_other_data_are_refused(tiny_dataset, tiny_settings, tiny_member, tmp_path):
+    images = tiny_dataset.images.copy()
+    images[0, 0, 0] ^= 1
+    names = ("labels", "usage", "rows", "class_names")
+    write_dataset(make_dataset(images, *(getattr(tiny_dataset, name) for name in names)), tmp_path / "other.h5")
+    with pytest.raises(ValueError, match=r"data: other\.h5 is not what it was, tiny\.h5"):
+        train_member(tiny_settings, options_for(tiny_member, tmp_path / "other.h5"))
+
+
+def test_an_unfinished_training_of_other_settings_is_refused(tiny_data, tiny_settings, copy):
+    from fer_ensemble.training.state import save_state
+
+    notes = files.read_record(copy)
+    (copy / "member.json").unlink()
+    save_state(copy / "state.npz", [], {**notes, "history": []})
+    with pytest.raises(ValueError, match=r"was begun with other settings \(width: 8, not 4\)"):
+        train_member(dataclasses.replace(tiny_settings, width=8), options_for(copy, tiny_data))
+
+
+def test_a_damaged_record_is_told(tiny_data, tiny_settings, copy):
+    (copy / "member.json").write_text('{"settings": ')
+    with pytest.raises(ValueError, match=r"member\.json must be the record of a finished member, but is damaged"):
+        train_member(tiny_settings, options_for(copy, tiny_data))
+
+
+def test_overwrite_trains_afresh_with_any_settings(tiny_data, tiny_settings, copy):
+    before = describe(copy)
+    for name in ("predictions-0123456789ab.h5", "state.npz", "progress.json"):
+        (copy / name).write_text("of the former member")
+    (copy / "tensorboard").mkdir()
+    other = dataclasses.replace(tiny_settings, epochs=1, width=2)
+    train_member(other, options_for(copy, tiny_data, overwrite=True))
+    assert {path.name for path in copy.iterdir()} == COMPLETE
+    assert files.read_record(copy)["settings"]["epochs"] == 1
+    after = describe(copy)
+    assert all(after[name][1] != before[name][1] for name in before)
+
+
+def test_each_member_has_a_seed_of_its_own():
+    def seed(**changes):
+        return member_seed(TrainingSettings(**changes))
+
+    assert seed() == seed(epochs=3, learning_rate=0.1)  # what is tuned does not change the random numbers
+    seeds = [
+        seed(model=model, replica=replica, fold=fold, seed=start)
+        for model in ("cnn", "resnet")
+        for replica in range(3)
+        for fold in range(4)
+        for start in range(3)
+    ]
+    assert len(set(seeds)) == len(seeds)
+    assert all(isinstance(value, int) and 0 <= value < 2**31 for value in seeds)
+
+
+def test_a_second_process_on_the_same_member_exits_75_and_harms_nothing(copy, tiny_data, tiny_settings, python):
+    (copy / "member.json").unlink()
+    report = {"pid": 4321, "host": "node7"}
+    (copy / "progress.json").write_text(json.dumps(report))
+    before = describe(copy)
+    flags = command(copy, tiny_data, tiny_settings)
+    with files.held(copy):
+        for more in ([], ["--overwrite"]):
+            result = python("model_train.py", *flags, *more)
+            assert (result.returncode, result.stdout) == (75, "")
+            assert result.stderr == (
+                f"model_train.py: error: {copy} is being trained by another process (process 4321 on node7).\n"
+            )
+    assert describe(copy) == before
+
+
+def read_epochs(folder):
+    try:
+        with (folder / "history.csv").open() as file:
+            return len(list(csv.DictReader(file)))
+    except FileNotFoundError:
+        return 0
+
+
+def test_a_training_killed_at_any_moment_goes_on_to_the_same_end(tiny_member, tiny_data, tiny_settings, tmp_path):
+    # Killed once before its first epoch, and twice after some more of them, at random moments.
+    moments = random.Random(time.time_ns())
+    folder = files.member_folder(tmp_path, 0, "cnn_0")
+    flags = command(folder, tiny_data, tiny_settings)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    trace = []
+    for more_epochs in (0, 1, 3, None):
+        epochs = read_epochs(folder)
+        with (tmp_path / "log").open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, ROOT / "model_train.py", *flags], env=environment, stdout=log, stderr=log
+            )
+        if more_epochs is None:
+            assert process.wait(300) == 0, (tmp_path / "log").read_text()
+            break
+        deadline = time.monotonic() + 120
+        while process.poll() is None and read_epochs(folder) < epochs + more_epochs:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.05 if more_epochs else 2.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait(60)
+        trace.append(read_epochs(folder))
+        assert not files.is_complete(folder), f"too fast to be killed: {trace}"
+        with files.held(folder):  # a process killed leaves no lock
+            pass
+    log = (tmp_path / "log").read_text()
+    assert "going on after epoch" in log, trace
+    assert {path.name for path in folder.iterdir() if not path.name.startswith(".")} == COMPLETE
+    with (folder / "history.csv").open() as file:
+        rows, expected = list(csv.DictReader(file)), list(csv.DictReader((tiny_member / "history.csv").open()))
+    assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 9)]
+    record = files.read_record(folder)
+    for name in record["files"]:
+        files.check_file(folder, record, name)
+    # And it is the training that was never interrupted.
+    for name in ("loss", "val_loss", "learning_rate"):
+        ours, theirs = ([float(row[name]) for row in table] for table in (rows, expected))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, err_msg=f"{name}, killed after {trace}")
+    parts = [read_predictions(path / "predictions.h5")[0]["oof"].probabilities for path in (folder, tiny_member)]
+    np.testing.assert_allclose(*parts, atol=1e-3)
+    print(f"killed after epochs {trace}; largest difference {np.abs(parts[0] - parts[1]).max()}")

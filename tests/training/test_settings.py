@@ -1,0 +1,80 @@
+import dataclasses
+import math
+
+import pytest
+
+from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings
+
+# Each limit of each field: a value just beyond it, and what the message says of it.
+LIMITS = [
+    ("fold", -1, "at least 0"), ("fold", 4, "below 4"), ("replica", -1, "at least 0"), ("seed", -1, "at least 0"),
+    ("fold_seed", -1, "at least 0"), ("width", 0, "at least 1"), ("input_size", 15, "at least 16"),
+    ("dropout", -0.1, "at least 0"), ("dropout", 1.0, "below 1"), ("learning_rate", -0.1, "at least 0"),
+    ("learning_rate", 0.0, "above 0"), ("warmup", -0.1, "at least 0"), ("warmup", 1.0, "below 1"),
+    ("weight_decay", -0.1, "at least 0"), ("clip_norm", -0.5, "at least 0"), ("ema", -0.1, "at least 0"),
+    ("ema", 1.0, "below 1"), ("epochs", 0, "at least 1"), ("batch_size", 1, "at least 2"),
+    ("label_smoothing", -0.1, "at least 0"), ("label_smoothing", 1.0, "below 1"), ("shift", -0.1, "at least 0"),
+    ("shift", 1.0, "below 1"), ("rotation", -1.0, "at least 0"), ("rotation", 180.5, "at most 180"),
+    ("zoom", -0.1, "at least 0"), ("zoom", 1.0, "below 1"), ("erasing", -0.1, "at least 0"),
+    ("erasing", 1.5, "at most 1"), ("brightness", -0.1, "at least 0"), ("brightness", 1.5, "at most 1"),
+    ("contrast", -0.1, "at least 0"), ("contrast", 1.0, "below 1"), ("mixup", -0.1, "at least 0"),
+    ("cutmix", -0.1, "at least 0"), ("validate_every", -1, "at least 0"),
+]  # fmt: skip
+CHOICES = {
+    "model": "cnn, resnet",
+    "downsampling": "maxpool, stride",
+    "optimizer": "sgd, adamw, muon",
+    "precision": "auto, float32, mixed_float16, mixed_bfloat16",
+}
+FIELDS = {field.name: field for field in dataclasses.fields(TrainingSettings)}
+
+
+@pytest.mark.parametrize(("name", "value", "limit"), LIMITS)
+def test_a_value_beyond_its_limit_is_told(name, value, limit):
+    with pytest.raises(ValueError) as error:
+        TrainingSettings(**{name: value})
+    assert str(error.value) == f"`{name}` must be {limit}. Received: {value:g}."
+
+
+def test_the_table_above_has_every_limit():
+    declared = {
+        (name, f"{words} {field.metadata[key]:g}")
+        for name, field in FIELDS.items()
+        for key, words in (("least", "at least"), ("below", "below"), ("most", "at most"))
+        if field.metadata[key] is not None
+    }
+    assert {(name, limit) for name, _, limit in LIMITS} == declared | {("learning_rate", "above 0")}
+    unlimited = {name for name in FIELDS if name not in CHOICES and not any(name == entry[0] for entry in LIMITS)}
+    assert unlimited == {"flip"}
+
+
+@pytest.mark.parametrize(("name", "choices"), CHOICES.items())
+def test_a_name_that_is_no_choice_is_told_with_the_choices(name, choices):
+    with pytest.raises(ValueError) as error:
+        TrainingSettings(**{name: "vgg"})
+    assert str(error.value) == f"`{name}` must be one of {choices}. Received: 'vgg'."
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", [name for name, field in FIELDS.items() if field.type is float])
+def test_a_number_must_be_finite(name, value):
+    with pytest.raises(ValueError, match=f"`{name}` must be a finite number. Received: {value}."):
+        TrainingSettings(**{name: value})
+
+
+def test_the_limits_themselves_and_the_defaults_are_valid():
+    TrainingSettings()
+    TrainingSettings(fold=FOLDS - 1, rotation=180.0, erasing=1.0, brightness=1.0, batch_size=2, input_size=16)
+    for name in ("dropout", "warmup", "weight_decay", "ema", "label_smoothing", "shift", "zoom", "contrast"):
+        TrainingSettings(**{name: 0.0})
+
+
+def test_the_settings_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TrainingSettings().epochs = 3
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TrainingOptions().data = "other"
+
+
+def test_a_run_is_model_and_replica():
+    assert TrainingSettings(model="resnet", replica=2, fold=3).run == "resnet_2"

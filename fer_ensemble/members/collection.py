@@ -9,6 +9,7 @@ from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
 from fer_ensemble.members import files
 from fer_ensemble.members.inference import predict_parts, read_predictions, write_predictions
 from fer_ensemble.members.predictor import Predictor
+from fer_ensemble.members.views import VIEWS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +91,7 @@ def member_predictions(member, dataset=None, predictor=None):
     positions = {SPLITS[usage]: dataset.split(usage) for usage in (PUBLIC_TEST, PRIVATE_TEST)}
     if own:
         positions["oof"] = np.flatnonzero(np.isin(dataset.rows, own["oof"].rows))
-    parts = predict_parts(predictor.load(member), dataset, positions)
+    parts = predict_parts(predictor.load(member), dataset, positions, VIEWS[predictor.views])
     write_predictions(path, parts, dataset.fingerprint)
     return parts
 

@@ -14,6 +14,7 @@ from fer_ensemble.files import replacing
 from fer_ensemble.members.collection import member_predictions
 from fer_ensemble.members.inference import predict_probabilities
 from fer_ensemble.members.predictor import Predictor
+from fer_ensemble.members.views import VIEWS
 from fer_ensemble.report.ensemble import choose_run_weights, gather_members
 from fer_ensemble.report.tables import format_table, percent
 
@@ -43,7 +44,7 @@ def report_photos(options, paths):
     by_run = {run: [] for run in runs}
     for number, member in enumerate(members, start=1):
         print(f"{member.name}: predicting ({number} of {len(members)})", file=sys.stderr, flush=True)
-        by_run[member.run].append(predict_probabilities(predictor.load(member), faces))
+        by_run[member.run].append(predict_probabilities(predictor.load(member), faces, VIEWS[options.tta]))
     probabilities = combine_probabilities([np.mean(by_run[run], axis=0) for run in runs], weights)
 
     class_names = members[0].record["class_names"]

@@ -34,34 +34,63 @@ def build_optimizer(settings, steps_per_epoch):
     elif settings.optimizer == "adamw":
         optimizer = keras.optimizers.AdamW(**arguments)
     else:
-        optimizer = KernelMuon(
-            adam_weight_decay=settings.weight_decay or None, exclude_layers=["logits"], **arguments
-        )
+        optimizer = KernelMuon(**arguments)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
 
 
-class KernelMuon(keras.optimizers.Muon):
-    """Muon that also orthogonalises the kernels of convolutions, as matrices of (inputs, filters).
+class KernelMuon(keras.optimizers.AdamW):
+    """Muon for the kernels of convolutions and hidden dense layers, AdamW for everything else.
 
-    Keras's own hands everything that is not a matrix to AdamW, in a network of convolutions nearly all weights.
+    A kernel's momentum is replaced by the nearest (semi-)orthogonal matrix, so that every direction in it learns
+    at the same rate. Keras's own Muon leaves the kernels of convolutions, nearly all weights here, to AdamW.
 
     Source:
-        Jordan et al. (2024), https://kellerjordan.github.io/posts/muon/, which flattens kernels likewise.
+        Jordan et al. (2024), https://kellerjordan.github.io/posts/muon/, which flattens kernels likewise; scaled
+        to the size of AdamW's steps as in Liu et al. (2025), https://arxiv.org/abs/2502.16982.
     """
 
-    def _should_use_adamw(self, variable):
-        if len(variable.shape) == 4:
-            return False
-        return super()._should_use_adamw(variable)
+    momentum = 0.95
+    step_size = 0.2  # root mean square of an AdamW step, in learning rates
 
-    def zeropower_via_newtonschulz5(self, x, steps):
-        matrix = ops.reshape(x, (-1, x.shape[-1]))
-        return ops.reshape(super().zeropower_via_newtonschulz5(matrix, steps), x.shape)
+    def build(self, variables):
+        super().build(variables)
+        # Noted here: TensorFlow hands `update_step` variables without a path.
+        self._kernels = [len(variable.shape) > 1 and "logits" not in variable.path for variable in variables]
 
-    def lr_adjust(self, x):
-        # The scale of an update depends on the sides of the matrix, not of the kernel.
-        return ops.reshape(super().lr_adjust(ops.reshape(x, (-1, x.shape[-1]))), x.shape)
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        if not self._kernels[index]:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        average = self._momentums[index]
+        self.assign(average, self.momentum * average + gradient)
+        direction = ops.reshape(gradient + self.momentum * average, (-1, variable.shape[-1]))
+        scale = self.step_size * max(direction.shape) ** 0.5
+        step = ops.cast(learning_rate, variable.dtype) * scale * orthogonalize(direction)
+        self.assign_sub(variable, ops.reshape(step, variable.shape))
+
+
+def orthogonalize(matrix):
+    """Brings all singular values of a matrix near 1, from about 0.7 to 1.2, by 5 Newton-Schulz iterations.
+
+    Args:
+        matrix: Float tensor, shape `(rows, columns)`.
+
+    Returns:
+        Tensor like `matrix`.
+
+    Source:
+        Jordan et al. (2024), https://kellerjordan.github.io/posts/muon/, for the coefficients.
+    """
+    if matrix.shape[0] > matrix.shape[1]:  # the products below are then the smaller ones
+        return ops.transpose(orthogonalize(ops.transpose(matrix)))
+    matrix = matrix / (ops.norm(matrix) + 1e-7)
+    for _ in range(5):
+        product = ops.matmul(matrix, ops.transpose(matrix))
+        polynomial = -4.7750 * product + 2.0315 * ops.matmul(product, product)
+        matrix = 3.4445 * matrix + ops.matmul(polynomial, matrix)
+    return matrix
 
 
 def averaged_weights(optimizer, variables):

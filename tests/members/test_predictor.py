@@ -62,7 +62,7 @@ def test_one_network_gives_each_member_its_own_predictions(member):
 def test_it_computes_in_a_call_traced_once_whatever_remains_for_the_last_batch(member, monkeypatch):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("counts TensorFlow's traces")
-    monkeypatch.setattr(inference, "CPU_BATCH_SIZE", 2)
+    monkeypatch.setattr(inference, "BATCH_SIZE", 2)
     predictor = Predictor()
     for one in (member, make_sibling(member)):
         network = predictor.load(one)
@@ -118,9 +118,9 @@ def test_tencrop_is_the_average_of_five_crops_and_their_mirror_images(member):
 def test_every_image_counts_under_every_view(views, member, monkeypatch):
     network = Predictor(views).load(member)
     expected = [predict_probabilities(network, face[None])[0] for face in FACES]
-    monkeypatch.setattr(inference, "CPU_BATCH_SIZE", 3)
-    monkeypatch.setattr(inference, "GPU_BATCH_SIZE", 3)
-    np.testing.assert_allclose(predict_probabilities(network, FACES), expected, atol=1e-5)
+    monkeypatch.setattr(inference, "BATCH_SIZE", 3 * VIEWS[views])
+    found = predict_probabilities(network, FACES, VIEWS[views])  # 3 + 2
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_predictions_of_a_view_hold_what_was_held_out_and_are_kept(member, tiny_dataset, capsys):

@@ -96,14 +96,6 @@ def member_predictions(member, dataset=None, predictor=None):
     return parts
 
 
-def load_model(member):
-    """Loads a member's model, a `keras.Model` from grey values to probabilities, after checking its file."""
-    from fer_ensemble.device import keras
-
-    files.check_file(member.folder, member.record, files.MODEL)
-    return keras.saving.load_model(member.folder / files.MODEL, compile=False)
-
-
 def _check_place(member):
     settings = member.record["settings"]
     if (f"{settings['model']}_{settings['replica']}", settings["fold"]) != (member.run, member.fold):

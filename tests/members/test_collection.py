@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fer_ensemble.data.contents import make_dataset
+from fer_ensemble.device import keras
 from fer_ensemble.members import files
-from fer_ensemble.members.collection import Member, collect_members, load_model, member_predictions
+from fer_ensemble.members.collection import Member, collect_members, member_predictions
 from fer_ensemble.members.inference import Predictions, read_predictions, write_predictions
 
 
@@ -128,7 +129,7 @@ def test_predictions_for_other_data_are_computed_once(member, tiny_dataset, caps
     assert parts.keys() == {"PublicTest", "PrivateTest"}
     assert "exp_0/cnn_0: predicting" in capsys.readouterr().out
     path = member.folder / f"predictions-{other.fingerprint[:12]}.h5"
-    model = load_model(member)
+    model = keras.saving.load_model(member.folder / "model.keras")
     for name, part in parts.items():
         positions = other.split(("Training", "PublicTest", "PrivateTest").index(name))
         expected = model.predict(other.images[positions][..., None], verbose=0)
@@ -150,12 +151,3 @@ def test_kept_predictions_of_yet_other_data_are_not_taken(member, tiny_dataset):
     parts = member_predictions(member, other)
     assert len(parts["PublicTest"].rows) == 12
     assert read_predictions(path)[1] == other.fingerprint
-
-
-def test_a_model_is_loaded_after_checking_its_hash(member, tiny_dataset):
-    model = load_model(member)
-    assert (model.input_shape, model.output_shape) == ((None, 48, 48, 1), (None, 3))
-    with (member.folder / "model.keras").open("ab") as file:
-        file.write(b"\0")
-    with pytest.raises(ValueError, match=r"exp_0/cnn_0/model\.keras is not the file that the training wrote"):
-        load_model(member)

@@ -51,10 +51,11 @@ from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.members.views import VIEWS
 from fer_ensemble.training.settings import FOLDS
 
-folder, images, output, views = sys.argv[1:]
+folder, images, output, how = sys.argv[1:]
+views, precision = how.split()
 images, start = np.load(images), time.perf_counter()
 members, _ = collect_members(folder, {run for run, _ in files.find_folders(folder)}, FOLDS)
-predictor = Predictor(views)
+predictor = Predictor(views, precision)
 networks = map(predictor.load, members)
 probabilities = np.stack([predict_probabilities(network, images, VIEWS[views]) for network in networks])
 print(time.perf_counter() - start)
@@ -77,11 +78,12 @@ np.save(output, np.stack(probabilities))
 """
 
 WAYS = {
-    "ours": (OURS, "none"),
+    "ours": (OURS, "none auto"),
+    "ours, float32": (OURS, "none float32"),
     "loop, batches of 32": (LOOP, "32"),
     "loop, batches of 256": (LOOP, "256"),
 }
-TTA = {"ours, tta=flip": (OURS, "flip"), "ours, tta=tencrop": (OURS, "tencrop")}
+TTA = {"ours, tta=flip": (OURS, "flip auto"), "ours, tta=tencrop": (OURS, "tencrop auto")}
 DESCRIBE = """
 from fer_ensemble import device
 import sys
@@ -133,8 +135,10 @@ def main(options, folder):
     for name, values in medians.items():
         cells = zip(values, medians["ours"], strict=True)
         print(f"{name:<22}" + "".join(f"{value:>12.1f}{value / ours:>7.2f}" for value, ours in cells))
-    ours, theirs = (np.load(folder / f"{name}.npy") for name in ("ours", "loop, batches of 32"))
-    print(f"largest difference between ours and the loop: {np.abs(ours - theirs).max():.1e}")
+    ours, exact, theirs = (np.load(folder / f"{name}.npy") for name in list(ways)[:3])
+    for name, found in (("ours", ours), ("ours, float32", exact)):
+        difference = np.abs(found - theirs)
+        print(f"from the loop, {name} differs by {difference.mean():.1e}, at most {difference.max():.1e}")
 
 
 if __name__ == "__main__":

@@ -81,8 +81,8 @@ def member_predictions(member, dataset=None, predictor=None):
         own = read_predictions(member.folder / files.PREDICTIONS)[0]
         if dataset is None or predictor.views == "none":
             return own
-    views = "" if predictor.views == "none" else f"-{predictor.views}"
-    path = member.folder / f"predictions-{dataset.fingerprint[:12]}{views}.h5"
+    how = [value for value in (predictor.views, predictor.precision) if value not in ("none", "float32")]
+    path = member.folder / f"{'-'.join(['predictions', dataset.fingerprint[:12], *how])}.h5"
     if path.is_file():
         parts, fingerprint = read_predictions(path)
         if fingerprint == dataset.fingerprint:

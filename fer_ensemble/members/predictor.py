@@ -1,5 +1,7 @@
 """Predicting with one member after another, on networks that are built once."""
 
+import functools
+
 from fer_ensemble.members import files
 from fer_ensemble.members.views import average_views
 
@@ -15,11 +17,20 @@ class Predictor:
 
     Args:
         views: The views of each face, as for `fer_ensemble.members.views.average_views`.
+        precision: Keras dtype policy to compute in; `auto` is the fastest that the device computes in.
     """
 
-    def __init__(self, views="none"):
+    def __init__(self, views="none", precision="float32"):
         self.views = views
+        self._precision = precision
         self._networks = {}
+
+    @functools.cached_property
+    def precision(self):
+        """The Keras dtype policy that it computes in."""
+        from fer_ensemble.device import choose_precision
+
+        return choose_precision(self._precision)
 
     def load(self, member):
         """Returns a member's network, a compiled `keras.Model` from grey values to probabilities.
@@ -50,7 +61,7 @@ class Predictor:
         from fer_ensemble.device import compile_options
         from fer_ensemble.models.folding import fold_model
 
-        folded = fold_model(model)
+        folded = fold_model(model, self.precision)
         network = average_views(folded, self.views)
         network.compile(**compile_options())
         return model, folded, network

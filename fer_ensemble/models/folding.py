@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 
 
-def fold_model(model):
+def fold_model(model, precision="float32"):
     """Builds a model's folded twin, for prediction only.
 
     Where the model has a convolution or dense layer without bias and then batch normalisation, the twin has the
@@ -14,14 +14,20 @@ def fold_model(model):
     Args:
         model: Functional `keras.Model` in which only layers without bias, each with no other reader, are batch
             normalised, as all of this package are.
+        precision: Keras dtype policy of the twin's arithmetic, from the first layer with weights to the one before
+            the last: the grey values are scaled, and the logits and probabilities computed, in the model's own.
 
     Returns:
         Uncompiled `keras.Model` with fresh weights. `fold_weights` gives it the model's.
     """
     normalized = _find_normalized(model)
+    weighted = [position for position, layer in enumerate(model.layers) if layer.weights]
+    inner = {layer.name for layer in model.layers[weighted[0] : weighted[-1]]}
 
     def copy(layer):
         config = layer.get_config()
+        if layer.name in inner and precision != "float32":
+            config["dtype"] = precision
         if layer.name in normalized:
             config["use_bias"] = True
         return type(layer).from_config(config)

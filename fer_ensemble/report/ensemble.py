@@ -1,36 +1,36 @@
-"""The ensemble's results: from a folder of members to tables, files and pictures."""
+"""The ensemble's results: from a folder of members to tables, files and one page."""
 
 import csv
 import dataclasses
-import itertools
-import json
 import pathlib
 
-import numpy as np
-
 from fer_ensemble import __version__
-from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, TRAINING, UNLABELLED
+from fer_ensemble.data.contents import make_dataset
+from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS
 from fer_ensemble.data.store import load_dataset
-from fer_ensemble.ensemble.evaluation import OOF, combine_part, join_parts, score_all
-from fer_ensemble.ensemble.metrics import confusion_matrix, predicted_labels
-from fer_ensemble.ensemble.weights import choose_weights, read_weights
-from fer_ensemble.files import replacing, write_text
+from fer_ensemble.ensemble.calibration import apply_temperature
+from fer_ensemble.ensemble.evaluation import OOF, combine_part, join_parts
+from fer_ensemble.ensemble.label_noise import find_likely_wrong
+from fer_ensemble.ensemble.weighting import weigh_members
+from fer_ensemble.files import write_text
 from fer_ensemble.members import files
 from fer_ensemble.members.collection import collect_members, member_predictions
 from fer_ensemble.members.predictor import Predictor
-from fer_ensemble.report.plots import draw_confusion_matrix, draw_training_curves
-from fer_ensemble.report.tables import format_table, percent, percent_interval, predictions_table
+from fer_ensemble.report.galleries import show_copies, show_likely_wrong, show_mistakes
+from fer_ensemble.report.html import format_html
+from fer_ensemble.report.outputs import write_likely_wrong, write_results
+from fer_ensemble.report.results import compare_weightings, describe_part, oof_temperature, sum_by_run
+from fer_ensemble.report.text import TITLES, format_report
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings
 
-USAGES = {OOF: TRAINING, SPLITS[PUBLIC_TEST]: PUBLIC_TEST, SPLITS[PRIVATE_TEST]: PRIVATE_TEST}
-TITLES = {OOF: "OOF", SPLITS[PUBLIC_TEST]: "PublicUse", SPLITS[PRIVATE_TEST]: "PrivateUse"}
+PUBLIC = SPLITS[PUBLIC_TEST]
 
 
 def report_ensemble(options):
     """Combines an ensemble, prints its scores and writes its results.
 
-    Writes `predictions.csv` (test splits), `oof.csv`, `scores.json`, `confusion_<split>.csv` and `.png`, and
-    `training_curves.png`.
+    Writes `report.html`; `predictions.csv` (test splits), `oof.csv`, `likely_wrong_labels.csv` and
+    `comparisons.csv`; `scores.json`; `confusion_<split>.csv` and `.png`.
 
     Args:
         options: `PredictOptions`.
@@ -46,26 +46,76 @@ def report_ensemble(options):
             f"{options.tta}. Give the data set with --data, that of the training for the same splits as before."
         )
     members, missing = gather_members(options)
-    run_names = sorted({member.run for member in members})
-    dataset = _load_other_data(options.data, members[0].record["class_names"])
-    predictor = Predictor(options.tta)
-    test = [member_predictions(member, dataset, predictor) for member in members]
+    dataset, own_data = find_data(options.data, members[0].record)
+    other = dataset if options.data else None  # None: predictions that the members left
+    predictor = Predictor(options.tta, options.precision)
+    test = [member_predictions(member, other, predictor) for member in members]
     # Another data set has none of the images that were held out.
     own = test if OOF in test[0] else [member_predictions(member) for member in members]
-    oof = join_parts(OOF, members, [parts[OOF] for parts in own])
-    weights = choose_run_weights(options.weights, run_names, oof)
+    joined = {OOF: join_parts(OOF, members, [parts[OOF] for parts in own])}
+    for name in test[0]:
+        if name != OOF and len(test[0][name].rows):
+            joined[name] = join_parts(name, members, [predictions[name] for predictions in test])
+    del test, own
+    weights = weigh_members(options.weights, joined[OOF], joined.get(PUBLIC))
+    joined = {name: combine_part(part, weights) for name, part in joined.items()}
 
-    parts = {}
-    for name in names:
-        part = oof if name == OOF else join_parts(name, members, [predictions[name] for predictions in test])
-        if len(part.rows):
-            parts[name] = combine_part(part, weights)
-    report = _describe(options, members, missing, run_names, weights, parts, dataset)
+    temperature = oof_temperature(joined[OOF])
+    parts = {name: joined[name] for name in names if name in joined and len(joined[name].rows)}
+    known = {name: dataset for name in parts if dataset is not None and (own_data or name != OOF)}
+    report = {
+        **_describe_origin(options, members, missing, dataset, own_data),
+        "weights_from": options.weights,
+        "weights": sum_by_run(joined[OOF], weights),
+        "member_weights": dict(zip(joined[OOF].members, weights.tolist(), strict=True)),
+        "weightings": compare_weightings(joined[OOF], joined.get(PUBLIC), options.weights, weights),
+        "temperature": temperature,
+    }
+    report["splits"] = {
+        name: describe_part(
+            part, report["runs"], weights, temperature, report["class_names"], votes_of(part, known.get(name))
+        )
+        for name, part in parts.items()
+    }
     print(format_report(report))
     output = pathlib.Path(options.output or options.ensemble)
     output.mkdir(parents=True, exist_ok=True)
-    _write_results(output, report, parts, members)
-    print(f"written to {output}: predictions, scores.json, confusion matrices, training curves")
+    write_results(output, report, parts, temperature if options.calibrate and temperature else 1)
+    galleries = _collect_galleries(output, report, parts, known)
+    page = format_html(report, galleries, [member.record for member in members], _read_histories(members))
+    write_text(output / "report.html", page)
+    print(f"written to {output}: report.html, predictions.csv, scores.json and more")
+
+
+def find_data(inputs, record):
+    """Loads the data set that was asked for, or else, from the folder `data`, the one that a member was trained on.
+
+    Args:
+        inputs: What `load_dataset` takes, or nothing.
+        record: The member's record.
+
+    Returns:
+        The `Dataset`, None where there is nothing to load; and whether its images are those of the training. Such a
+        data set has the training's fingerprint, even if it came with FER+ votes and the training's did not.
+    """
+    trained_on = record["data"]
+    kept = pathlib.Path("data") / trained_on["name"]
+    if not inputs and not kept.is_file():
+        return None, False
+    dataset = load_dataset(inputs or kept, ",".join(record["class_names"]))
+    if dataset.votes is not None and dataset.fingerprint != trained_on["fingerprint"]:
+        arrays = (dataset.images, dataset.labels, dataset.usage, dataset.rows, dataset.class_names)
+        if make_dataset(*arrays).fingerprint == trained_on["fingerprint"]:
+            dataset = dataclasses.replace(dataset, fingerprint=trained_on["fingerprint"])
+    own = dataset.fingerprint == trained_on["fingerprint"]
+    return (dataset if inputs or own else None), own
+
+
+def votes_of(part, dataset):
+    """Returns the FER+ votes for a part's images, uint8, shape `(images, 10)`; None if the data have none."""
+    if dataset is None or dataset.votes is None:
+        return None
+    return dataset.votes[dataset.positions(part.rows)]
 
 
 def gather_members(options):
@@ -102,151 +152,44 @@ def parse_splits(text):
     return [name for name in TITLES if name in names]
 
 
-def choose_run_weights(weights, run_names, oof):
-    """Returns the weights of the runs, float64, shape `(runs,)`, summing to 1.
-
-    Args:
-        weights: `equal`, `oof`, or the path of a JSON file.
-        run_names: Names of the runs.
-        oof: The out-of-fold `Part`.
-    """
-    if weights == "equal":
-        return np.full(len(run_names), 1 / len(run_names))
-    if weights != "oof":
-        return read_weights(weights, run_names)
-    held_out_by_all = ~np.isnan(oof.runs).any(axis=(0, 2))
-    return choose_weights(oof.runs, np.where(held_out_by_all, oof.labels, UNLABELLED))
-
-
-def format_report(report):
-    """Writes a report, as in `scores.json`, as the tables that people read."""
-    parts = report["splits"]
-    names = [name for name in TITLES if name in parts]
-    lines = []
-    for name in [*report["members"], *report["runs"]]:
-        cells = [parts[split]["scores"].get(name) for split in names]
-        lines.append([name, *(percent(cell["accuracy"]) if cell else "-" for cell in cells)])
-        if name == report["members"][-1]:
-            lines.append(["members' mean", *(_describe_spread(parts[split]["members"]) for split in names)])
-    scored = [parts[split]["ensemble"] for split in names]
-    lines.append(["ensemble", *(percent(cell["accuracy"]) if cell else "-" for cell in scored)])
-    text = [format_table(["accuracy", *(TITLES[split] for split in names)], lines), ""]
-    rows = []
-    for split in names:
-        for label, scores in (("", "ensemble"), (" without copies", "ensemble_without_copies")):
-            values = parts[split][scores]
-            if values:
-                rows.append(_score_row(TITLES[split] + label, values))
-        if not parts[split]["ensemble"]:
-            rows.append([TITLES[split], f"{parts[split]['images']:,}", "no labels", None, None, None])
-    text.append(format_table(["ensemble", "images", "accuracy", "95 % interval", "macro-F1", "log-loss"], rows))
-    weights = ", ".join(f"{run} {weight:.3f}" for run, weight in report["weights"].items())
-    text += ["", f"{len(report['members'])} members; weights of the runs ({report['weights_from']}): {weights}"]
-    if report["tta"] != "none":
-        text.append(f"views: {report['tta']} (out of fold: {report['oof_tta']})")
-    if report["missing"]:
-        text.append(f"MISSING, and not in these results: {', '.join(report['missing'])}")
-    return "\n".join(text)
-
-
-def _describe(options, members, missing, run_names, weights, parts, dataset):
+def _describe_origin(options, members, missing, dataset, own_data):
     record = members[0].record
-    own_data = dataset is None or dataset.fingerprint == record["data"]["fingerprint"]
+    own_data = own_data or not options.data
     return {
         "version": __version__,
         "class_names": record["class_names"],
-        "data": record["data"] if dataset is None else {"name": options.data, "fingerprint": dataset.fingerprint},
+        "data": record["data"] if own_data else {"name": options.data, "fingerprint": dataset.fingerprint},
         "folds": record["folds"],
-        "weights_from": options.weights,
-        "weights": dict(zip(run_names, weights.tolist(), strict=True)),
         "tta": options.tta,
         "oof_tta": options.tta if own_data else "none",
         "missing": missing,
-        "runs": run_names,
+        "runs": sorted({member.run for member in members}),
         "members": [member.name for member in members],
-        "splits": {name: _describe_part(part, run_names) for name, part in parts.items()},
         "training_seconds": {member.name: member.record["training_seconds"] for member in members},
         "model_hashes": {member.name: member.record["files"][files.MODEL] for member in members},
     }
 
 
-def _describe_part(part, run_names):
-    scores = score_all(part, run_names)
-    accuracies = [values["accuracy"] for name, values in scores.items() if name in part.members]
-    spread = {"mean": float(np.mean(accuracies)), "sd": float(np.std(accuracies))} if accuracies else None
-    return {
-        "images": len(part.rows),
-        "ensemble": part.scores(),
-        "ensemble_without_copies": part.scores(without_copies=True) if part.copies.any() else None,
-        "members": spread,
-        "scores": scores,
-    }
-
-
-def _score_row(name, values):
-    return [
-        name,
-        f"{values['images']:,}",
-        percent(values["accuracy"]),
-        percent_interval(values["interval"]),
-        f"{values['macro_f1']:.4f}",
-        f"{values['log_loss']:.4f}",
-    ]
-
-
-def _describe_spread(spread):
-    return f"{percent(spread['mean'])} ± {100 * spread['sd']:.2f}" if spread else "-"
-
-
-def _write_results(output, report, parts, members):
+def _collect_galleries(output, report, parts, known):
+    """Writes the likely wrong labels, and returns the faces for the page."""
     class_names = report["class_names"]
-    tests = [(name, part) for name, part in parts.items() if name != OOF]
-    _write_predictions(output / "predictions.csv", tests, class_names)
-    if OOF in parts:
-        _write_predictions(output / "oof.csv", [(OOF, parts[OOF])], class_names)
-    _write_bytes(output / "training_curves.png", draw_training_curves(_read_histories(members)))
+    galleries = []
     for name, part in parts.items():
-        labelled = (part.labels != UNLABELLED) & ~np.isnan(part.ensemble[:, 0])
-        if labelled.any():
-            predicted = predicted_labels(part.ensemble[labelled])
-            matrix = confusion_matrix(part.labels[labelled], predicted, len(class_names))
-            rows = [["true \\ predicted", *class_names]] + [
-                [name, *counts] for name, counts in zip(class_names, matrix.tolist(), strict=True)
-            ]
-            _write_csv(output / f"confusion_{name}.csv", rows)
-            picture = draw_confusion_matrix(matrix, class_names, f"{TITLES[name]}, {len(members)} members")
-            _write_bytes(output / f"confusion_{name}.png", picture)
-    write_text(output / "scores.json", json.dumps(report, indent=2) + "\n")
-
-
-def _write_predictions(path, parts, class_names):
-    tables = []
-    for name, part in parts:
-        shown = ~np.isnan(part.ensemble[:, 0])
-        table = predictions_table(
-            part.rows[shown],
-            np.full(shown.sum(), USAGES[name]),
-            part.labels[shown],
-            predicted_labels(part.ensemble[shown]),
-            part.ensemble[shown],
-            class_names,
-        )
-        tables.append(table if not tables else itertools.islice(table, 1, None))
-    write_text(path, "".join(itertools.chain(*tables)))
-
-
-def _write_csv(path, rows):
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
-
-
-def _write_bytes(path, content):
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def _load_other_data(inputs, class_names):
-    return load_dataset(inputs, ",".join(class_names)) if inputs else None
+        dataset = known.get(name)
+        chances = part.ensemble if report["temperature"] is None else calibrate(part, report["temperature"])
+        if name == OOF:
+            positions, suggested = find_likely_wrong(chances, part.labels)
+            votes = votes_of(part, dataset)
+            write_likely_wrong(
+                output / "likely_wrong_labels.csv", part, positions, suggested, chances, class_names, votes
+            )
+            if dataset is not None:
+                galleries.append(show_likely_wrong(dataset, part, positions, suggested, chances, class_names))
+        elif dataset is not None:
+            galleries.append(show_mistakes(dataset, part, chances, class_names, TITLES[name]))
+    if known:
+        galleries.append(show_copies(next(iter(known.values()))))
+    return [gallery for gallery in galleries if gallery]
 
 
 def _training_command(name, members, experiments):

@@ -40,7 +40,7 @@ def report_photos(options, paths):
     runs = sorted({member.run for member in members})
     oof = join_parts(OOF, members, [member_predictions(member)[OOF] for member in members])
     weights = choose_run_weights(options.weights, runs, oof)
-    predictor = Predictor(options.tta)
+    predictor = Predictor(options.tta, options.precision)
     by_run = {run: [] for run in runs}
     for number, member in enumerate(members, start=1):
         print(f"{member.name}: predicting ({number} of {len(members)})", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 import dataclasses
 
 from fer_ensemble.members.views import VIEWS
+from fer_ensemble.training.settings import PRECISIONS
 
 
 def _setting(default, text, choices=None):
@@ -39,6 +40,12 @@ class PredictOptions:
         "Views of each face to average over. none: the face alone; flip: and its mirror image; tencrop: its "
         "corners and centre, 44 pixels wide, and their mirror images. Views need --data or --images.",
         choices=tuple(VIEWS),
+    )
+    precision: str = _setting(
+        "auto",
+        "Arithmetic of what is not predicted yet: other data, views, photos. auto: the fastest on this device, as in "
+        "training; float32: the same to 5 digits on every device.",
+        choices=PRECISIONS,
     )
     images: str = _setting(
         "", "A photo of a face, or a folder of them, to predict instead; more may follow: --images a.jpg b.png c/"

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 FOLDS = 4
 RUNS = ("cnn_0", "cnn_1", "resnet_0", "resnet_1")  # of the standard ensemble: 4 runs x 4 folds = 16 members
 
@@ -102,7 +103,7 @@ class TrainingSettings:
         "auto",
         "Arithmetic of the training step; weights are kept in float32. auto: mixed_float16 on a GPU, "
         "mixed_bfloat16 on a CPU that has instructions for it, else float32.",
-        choices=("auto", "float32", "mixed_float16", "mixed_bfloat16"),
+        choices=PRECISIONS,
     )
     validate_every: int = _setting(
         1, "Epochs between two looks at the held-out fold, for the curves; 0: only at the end.", least=0

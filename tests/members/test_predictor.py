@@ -154,6 +154,17 @@ def test_each_view_of_other_data_is_kept_apart(member, tiny_dataset):
     }  # fmt: skip
 
 
+def test_each_precision_is_kept_apart(member, tiny_dataset):
+    precisions = ("float32", "mixed_bfloat16")
+    parts = [member_predictions(member, tiny_dataset, Predictor("flip", precision)) for precision in precisions]
+    exact, rounded = (part["PublicTest"].probabilities for part in parts)
+    assert 0 < np.abs(exact - rounded).max() < 0.05
+    beginning = f"predictions-{tiny_dataset.fingerprint[:12]}-flip"
+    assert {path.stem.removeprefix(beginning) for path in member.folder.glob("predictions-*.h5")} == {
+        "", "-mixed_bfloat16",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("damaged", ["first", "next"])
 def test_a_damaged_model_is_named(damaged, member):
     predictor, sibling = Predictor(), make_sibling(member)

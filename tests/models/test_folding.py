@@ -55,6 +55,18 @@ def test_a_folded_network_predicts_what_the_plain_one_does(model, downsampling):
 
 
 @pytest.mark.parametrize(("model", "downsampling"), ARCHITECTURES)
+def test_it_computes_in_another_precision_between_the_grey_values_and_the_logits(model, downsampling):
+    plain = build(model, downsampling)
+    folded = fold_model(plain, "mixed_bfloat16")
+    fold_weights(plain, folded)
+    found, expected = predict(folded), predict(plain)
+    assert 1e-5 < np.abs(found - expected).max() < 0.1
+    computes = {layer.name.rstrip("_0123456789"): layer.compute_dtype for layer in folded.layers}
+    exact = {"pixels", "rescaling", "resizing", "logits", "probabilities"}
+    assert computes == {name: "float32" if name in exact else "bfloat16" for name in computes}
+
+
+@pytest.mark.parametrize(("model", "downsampling"), ARCHITECTURES)
 def test_nothing_is_normalised_any_more(model, downsampling):
     plain = build(model, downsampling)
     folded = fold_model(plain)

@@ -62,10 +62,10 @@ def test_the_launcher_does_without_keras():
 
 
 def test_the_plan_has_16_members_and_their_commands(tmp_path):
-    answer = launch("--dry_run", "--data=fer2013.csv", "--epochs=60", folder=tmp_path)
+    answer = launch("--dry_run", "--data=fer2013.csv", "--epochs=60", "--cpu_workers=3", folder=tmp_path)
     assert answer.returncode == 0
     lines = answer.stdout.splitlines()
-    assert lines[0] == "experiments: 0 of 16 members complete, 16 to train, 1 worker on the CPU"
+    assert lines[0] == "experiments: 0 of 16 members complete, 16 to train, 3 workers on the CPU"
     assert lines[1].startswith("exp_0/cnn_0  to train  ")
     assert lines[16].endswith(
         f"{REPOSITORY}/model_train.py --model=resnet --fold=3 --replica=1 --epochs=60 --data=fer2013.csv"

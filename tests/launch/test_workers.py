@@ -1,6 +1,12 @@
 import pytest
 
-from fer_ensemble.launch.workers import choose_workers_per_gpu, find_gpus, parse_memory, worker_environments
+from fer_ensemble.launch.workers import (
+    choose_workers_per_gpu,
+    cpu_environments,
+    find_gpus,
+    parse_memory,
+    worker_environments,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,8 +29,28 @@ def test_the_workers_of_one_gpu_are_not_neighbours():
     assert visible == ["0", "3", "0", "3"]
 
 
-def test_without_a_gpu_there_is_one_worker_with_nothing_changed():
-    assert worker_environments([], 3) == [{}]
+@pytest.mark.parametrize(
+    ("workers", "cores", "memory", "threads"),
+    [
+        (0, 2, 20_000, ["1", "1"]),
+        (0, 16, 6_200, ["8", "8"]),  # memory for two
+        (0, 8, 0, [None]),  # unknown memory
+        (0, 1, 20_000, [None]),
+        (3, 8, 0, ["3", "3", "3"]),
+        (4, 2, 0, ["1", "1", "1", "1"]),
+    ],
+)
+def test_the_workers_of_the_cpu_share_its_cores(workers, cores, memory, threads, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "5")
+    environments = cpu_environments(workers, cores, memory)
+    assert [environment.get("TF_NUM_INTRAOP_THREADS") for environment in environments] == threads
+    assert [environment.get("OMP_NUM_THREADS") for environment in environments] == threads
+    assert not any("TF_NUM_INTEROP_THREADS" in environment for environment in environments)
+
+
+def test_without_a_gpu_the_workers_are_those_of_the_cpu():
+    assert len(worker_environments([], 3, cpu_workers=2)) == 2
 
 
 @pytest.fixture

@@ -6,12 +6,14 @@ import sys
 
 from absl import app, flags
 
+from fer_ensemble import signals
+
 # Flags defined through this module belong to the command that asked for them, and show in its --help.
 flags.disclaim_key_flags()
 
 EXIT_ERROR = 1
 EXIT_HELD = 75  # another process holds the member: try again later (EX_TEMPFAIL of sysexits.h)
-EXIT_INTERRUPTED = 130  # Ctrl-C, as shells count it
+EXIT_SIGNAL = 128  # plus the number of the signal that stopped us, as shells count it
 
 
 class HeldError(RuntimeError):
@@ -49,23 +51,25 @@ def run(main):
     Args:
         main: Function of the list of arguments that are not flags; returns an exit code or None.
 
-    `ValueError`, `OSError` and `ImportError` are taken for something the user can mend. `--verbosity=1` shows
-    the traceback, too.
+    `ValueError`, `OSError`, `ImportError` and `MemoryError` are taken for something the user can mend.
+    `--verbosity=1` shows the traceback, too. A stop signal (see `fer_ensemble.signals`) becomes one line and exit
+    code 128 + its number: 130 for Ctrl-C, 143 for SIGTERM, 138 for SIGUSR1 on Linux.
     """
     app.run(lambda argv: _call(main, argv[1:]), flags_parser=_parse_flags)
 
 
 def _call(main, arguments):
     try:
+        signals.heed()
         return main(arguments)
-    except KeyboardInterrupt:
-        return _fail("interrupted", EXIT_INTERRUPTED)
+    except signals.Stopped as stopped:
+        return _tell(stopped, EXIT_SIGNAL + stopped.signal)
     except HeldError as error:
         return _fail(error, EXIT_HELD)
     except BrokenPipeError:  # the reader of our output left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, MemoryError) as error:
         if flags.FLAGS.verbosity > 0:
             raise
         return _fail(error, EXIT_ERROR)
@@ -87,6 +91,10 @@ def _wants_help(argv):
 
 
 def _fail(message, code):
+    return _tell(f"error: {message}", code)
+
+
+def _tell(message, code):
     line = " ".join(str(message).split())
-    print(f"{os.path.basename(sys.argv[0])}: error: {line}", file=sys.stderr)  # noqa: PTH119
+    print(f"{os.path.basename(sys.argv[0])}: {line}", file=sys.stderr)  # noqa: PTH119
     return code

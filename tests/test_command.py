@@ -1,5 +1,6 @@
 import dataclasses
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -26,9 +27,12 @@ def make_command(folder, body):
         ("open('/no/such/file')", 1, "error: [Errno 2] No such file or directory: '/no/such/file'"),
         ("import no_such_module", 1, "error: No module named 'no_such_module'"),
         ("raise HeldError('It is being trained.')", 75, "error: It is being trained."),
-        ("os.kill(os.getpid(), signal.SIGINT)", 130, "error: interrupted"),
+        ("raise MemoryError('Too much.')", 1, "error: Too much."),
+        ("os.kill(os.getpid(), signal.SIGINT)", 130, "stopped by SIGINT"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", 143, "stopped by SIGTERM"),
+        ("os.kill(os.getpid(), signal.SIGUSR1)", 128 + signal.SIGUSR1, "stopped by SIGUSR1"),
     ],
-    ids=["ValueError", "OSError", "ImportError", "HeldError", "Ctrl-C"],
+    ids=["ValueError", "OSError", "ImportError", "HeldError", "MemoryError", "Ctrl-C", "SIGTERM", "SIGUSR1"],
 )
 def test_expected_errors_become_one_line_and_their_exit_code(body, code, line, tmp_path, python):
     result = python(make_command(tmp_path, body))

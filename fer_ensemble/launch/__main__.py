@@ -1,6 +1,6 @@
 """Trains the members of the ensemble, then combines them: 4 runs (2 CNNs, 2 ResNets) x 4 folds = 16 networks.
 
-On this machine: one or more members at a time on each GPU, or one on the CPU. Finished members are skipped, so
+On this machine: one or more members at a time on each GPU, or on the CPU. Finished members are skipped, so
 giving the same command again is how an interrupted or failed training goes on. Each member has its own log,
 EXPERIMENTS/exp_FOLD/RUN/train.log. Flags for model_train.py are passed on to it; without --data (and without
 --flagfile), those of experiments/sample.flags come first: drawn sample faces, minutes instead of hours.
@@ -25,7 +25,7 @@ from absl import flags
 
 from fer_ensemble import command
 from fer_ensemble.command import EXIT_ERROR, EXIT_HELD, define_flags, settings_from_flags
-from fer_ensemble.launch.local import Job, Stopped, run_jobs
+from fer_ensemble.launch.local import Job, run_jobs
 from fer_ensemble.launch.plan import (
     REPOSITORY,
     check_data,
@@ -39,6 +39,7 @@ from fer_ensemble.launch.plan import (
 from fer_ensemble.launch.progress import Display
 from fer_ensemble.launch.workers import find_gpus, worker_environments
 from fer_ensemble.members.files import is_complete, member_folder
+from fer_ensemble.signals import Stopped
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingOptions, TrainingSettings
 
 SAMPLE_FLAGS = REPOSITORY / "experiments" / "sample.flags"
@@ -57,6 +58,13 @@ WORKERS_PER_GPU = flags.DEFINE_integer(
     0,
     "Members that train on one GPU at a time; 0: up to 4, for each of which there must be 4 GiB of the GPU's free "
     "memory and 2 CPU cores.",
+    lower_bound=0,
+)
+CPU_WORKERS = flags.DEFINE_integer(
+    "cpu_workers",
+    0,
+    "Members that train at a time where there is no GPU, each on its share of the cores; 0: one for each core, as "
+    "far as there are 3 GiB of free memory for each.",
     lower_bound=0,
 )
 DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Print what would be done, and do nothing.")
@@ -82,7 +90,7 @@ def main(sample, given, arguments):
     runs = parse_runs(CHOSEN_RUNS.value)
     members = plan_members(runs, parse_folds(CHOSEN_FOLDS.value), settings, options)
     prediction = prediction_command(runs, options)
-    workers = worker_environments(find_gpus(), WORKERS_PER_GPU.value)
+    workers = worker_environments(find_gpus(), WORKERS_PER_GPU.value, CPU_WORKERS.value)
     if sample:
         print(f"no --data given: the bundled sample, with {' '.join(sample)}")
     to_train = [member for member in members if not member.complete]
@@ -129,10 +137,9 @@ def _flag_name(argument):
 
 
 def _describe(workers):
-    if workers == [{}]:
-        return "1 worker on the CPU"
-    gpus = dict.fromkeys(worker["CUDA_VISIBLE_DEVICES"] for worker in workers)
-    return f"{len(workers)} worker{'s' if len(workers) > 1 else ''} on GPU {', '.join(gpus)}"
+    gpus = dict.fromkeys(worker["CUDA_VISIBLE_DEVICES"] for worker in workers if "CUDA_VISIBLE_DEVICES" in worker)
+    place = f"GPU {', '.join(gpus)}" if gpus else "the CPU"
+    return f"{len(workers)} worker{'s' if len(workers) > 1 else ''} on {place}"
 
 
 def _print_plan(members, prediction, options):

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 
+from fer_ensemble.signals import STOP_SIGNALS, Stopped
+
 LEASH = pathlib.Path(__file__).with_name("leash.py")
 SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -60,23 +62,11 @@ class Run:
         return [line for line in kept if line][-lines:]
 
 
-class Stopped(Exception):
-    """A signal asked us to stop; the commands that ran have ended.
-
-    Attributes:
-        signal: The `signal.Signals`.
-    """
-
-    def __init__(self, number):
-        self.signal = signal.Signals(number)
-        super().__init__(self.signal.name)
-
-
 def run_jobs(jobs, workers, watch=lambda runs: None, grace=20.0):
     """Runs jobs in their order, one for each worker at a time; what becomes of one does not touch the others.
 
-    While they run, Ctrl-C, SIGTERM and SIGHUP are passed to the commands as SIGTERM; those that have not ended
-    after `grace` seconds, or at a second signal, are killed. On Linux they die with us, too, if we are killed.
+    While they run, Ctrl-C, SIGTERM, SIGUSR1 and SIGHUP are passed to the commands as SIGTERM; those that have not
+    ended after `grace` seconds, or at a second signal, are killed. On Linux they die with us if we are killed.
 
     Args:
         jobs: List of `Job`.
@@ -89,7 +79,7 @@ def run_jobs(jobs, workers, watch=lambda runs: None, grace=20.0):
         List of `Run`, all ended.
 
     Raises:
-        Stopped: After such a signal.
+        Stopped: After such a signal; the commands that ran have ended.
     """
     waiting, free, runs = list(jobs), list(workers), []
     with _Signals() as signals:
@@ -153,7 +143,7 @@ class _Signals:
     def __enter__(self):
         self.received = []
         self._before = {}
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in STOP_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
                 self._before[number] = signal.signal(number, lambda number, frame: self.received.append(number))
         return self

@@ -9,7 +9,7 @@ import re
 import sys
 
 from fer_ensemble.members import files
-from fer_ensemble.training.settings import RUNS, TrainingSettings
+from fer_ensemble.training.settings import RUNS, TrainingSettings, list_differences
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
@@ -111,11 +111,7 @@ def plan_members(runs, folds, settings, options):
 
 def _check_settings(folder, settings, recorded):
     # Skipped as complete, it would otherwise join the ensemble unnoticed.
-    differences = [
-        f"{name}: {value}, not {recorded.get(name)}"
-        for name, value in dataclasses.asdict(settings).items()
-        if value != recorded.get(name)
-    ]
+    differences = list_differences(settings, recorded)
     if differences:
         raise ValueError(
             f"{folder} was trained with other settings ({'; '.join(differences)}). "

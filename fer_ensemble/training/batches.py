@@ -8,7 +8,7 @@ from fer_ensemble.training.draws import draw_batch, label_weights
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """The batches of one epoch at a time, shuffled anew in each.
+    """The batches of one epoch at a time, shuffled anew in each; from `first_step` on, where one was interrupted.
 
     The last images of an epoch that do not fill a batch are left out of that epoch; which ones these are
     changes with the order.
@@ -23,6 +23,7 @@ class TrainingBatches(keras.utils.PyDataset):
     def __init__(self, labels, classes, settings, seed):
         super().__init__()
         self.epoch = 0
+        self.first_step = 0
         self._seed = seed
         self._settings = settings
         self._batch_size = min(settings.batch_size, len(labels))
@@ -30,10 +31,16 @@ class TrainingBatches(keras.utils.PyDataset):
         self._targets = ((1 - smoothing) * np.eye(classes) + smoothing / classes)[labels].astype(np.float32)
         self._order_epoch = None
 
-    def __len__(self):
+    @property
+    def steps(self):
+        """Steps in a whole epoch."""
         return len(self._targets) // self._batch_size
 
-    def __getitem__(self, step):
+    def __len__(self):
+        return self.steps - self.first_step
+
+    def __getitem__(self, index):
+        step = self.first_step + index
         positions = self._order()[step * self._batch_size : (step + 1) * self._batch_size]
         generator = np.random.default_rng([self._seed, self.epoch, step + 1])
         draws = draw_batch(generator, len(positions), self._settings)

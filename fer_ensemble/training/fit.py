@@ -1,4 +1,4 @@
-"""The training of one network, from its first or its last finished epoch to its last."""
+"""The training of one network, from its first step, or the last that was saved, to its last."""
 
 import contextlib
 import csv
@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from fer_ensemble import signals
 from fer_ensemble.device import choose_precision, compile_options
 from fer_ensemble.files import write_text
 from fer_ensemble.members import files
@@ -21,7 +22,7 @@ from fer_ensemble.training.batches import TrainingBatches
 from fer_ensemble.training.draws import draw_batch
 from fer_ensemble.training.optimizers import averaged_weights, build_optimizer
 from fer_ensemble.training.progress import Progress
-from fer_ensemble.training.state import load_state, read_notes, save_state
+from fer_ensemble.training.state import describe_position, load_state, read_notes, save_state
 
 HISTORY_COLUMNS = (
     "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_second", "seconds",
@@ -49,6 +50,7 @@ def fit_model(images, labels, held_out, classes, settings, seed, folder, identit
     Raises:
         ValueError: If the loss stops being a finite number, or the saved state is damaged.
         ImportError: If TensorBoard logs are asked for, and a package that they take is missing.
+        fer_ensemble.signals.Stopped: After a stop signal; the state of the step that it came in is saved.
     """
     loggers = [_tensorboard(folder)] if tensorboard else []
     keras.utils.set_random_seed(seed)
@@ -63,10 +65,11 @@ def fit_model(images, labels, held_out, classes, settings, seed, folder, identit
     )
     training.optimizer.build(core.trainable_variables)
     variables = core.variables + training.optimizer.variables
-    history = (read_notes(folder / files.STATE) or {"history": []})["history"]
-    if history:
+    saved = read_notes(folder / files.STATE)
+    history = saved["history"] if saved else []
+    if saved:
         load_state(folder / files.STATE, variables)
-        print(f"going on after epoch {history[-1]['epoch']} of {settings.epochs}", flush=True)
+        print(f"going on after {describe_position(saved, settings.epochs)}", flush=True)
     plain = _build_plain_model(classes, settings)
 
     def update_plain_model():
@@ -77,31 +80,40 @@ def fit_model(images, labels, held_out, classes, settings, seed, folder, identit
             variable.assign(ops.copy(value))  # JAX would share the array, and predicting gives it away
         return plain
 
-    progress = Progress(folder / files.PROGRESS, settings.epochs, min(settings.batch_size, len(labels)))
+    batch_size = min(settings.batch_size, len(labels))
+    progress = Progress(folder / files.PROGRESS, settings.epochs, batches.steps, batch_size)
 
     def look_at_held_out():
         held_out_images, held_out_labels = held_out
         return _score(predict_probabilities(update_plain_model(), held_out_images), held_out_labels)
 
-    def save(history):
-        save_state(folder / files.STATE, variables, {**identity, "history": history})
+    def save(**position):
+        save_state(folder / files.STATE, variables, {**identity, "history": history, **position})
         write_text(folder / files.HISTORY, format_history(history))
 
-    callbacks = [_EpochRecorder(batches, history, settings, progress, look_at_held_out, save), progress, *loggers]
-    if len(history) < settings.epochs:
+    recorder = _Recorder(batches, history, settings, progress, look_at_held_out, save)
+
+    def fit_until(epoch):
         try:
             training.fit(
                 batches,
-                epochs=settings.epochs,
+                epochs=epoch,
                 initial_epoch=len(history),
                 shuffle=False,
                 verbose=0,
-                callbacks=callbacks,
+                callbacks=[recorder, progress, *loggers],
             )
         finally:
             progress.stop()
         # Keras ends by overwriting the weights with their averages; the saved state has both.
         load_state(folder / files.STATE, variables)
+
+    with signals.deferred():
+        if saved and saved.get("step"):
+            recorder.set_model(training)
+            recorder.finish_interrupted_epoch(saved, fit_until)
+        if len(history) < settings.epochs:
+            fit_until(settings.epochs)
     return update_plain_model(), history
 
 
@@ -140,8 +152,13 @@ def _dtype_policy(name):
         keras.config.set_dtype_policy(before)
 
 
-class _EpochRecorder(keras.callbacks.Callback):
-    """After each epoch: looks at the held-out images, and saves the history and all that the next epoch needs."""
+class _Recorder(keras.callbacks.Callback):
+    """After each epoch looks at the held-out images, and saves the history and all that the next step needs.
+
+    After a stop signal it saves what it can go on from at once: in the middle of an epoch the number of steps done
+    and the sums that the epoch's loss and accuracy are made of; while it looks at the held-out images, what the
+    epoch itself came to.
+    """
 
     def __init__(self, batches, history, settings, progress, look_at_held_out, save):
         super().__init__()
@@ -151,10 +168,38 @@ class _EpochRecorder(keras.callbacks.Callback):
         self._progress = progress
         self._look_at_held_out = look_at_held_out
         self._save = save
+        self._seconds_before = 0.0
+        self._sums = []
+
+    def finish_interrupted_epoch(self, notes, fit_until):
+        """Does what is left of the epoch whose state was saved, with `notes`, at a signal."""
+        epoch = len(self._history)
+        self._seconds_before = notes["seconds"]
+        if "logs" in notes:  # only the look at the held-out images is left
+            self._began = time.monotonic()
+            self.on_epoch_end(epoch, notes["logs"])
+            return
+        self._batches.first_step, self._sums = notes["step"], notes["sums"]
+        fit_until(epoch + 1)
+        self._batches.first_step = 0
 
     def on_epoch_begin(self, epoch, logs=None):
         self._batches.epoch = epoch
         self._began = time.monotonic()
+        if self._sums:
+            targets = ops.convert_to_tensor(self._batches[0][1])
+            self.model.compute_metrics(None, targets, targets)  # Keras makes the variables at the first use
+            for variable, value in zip(self.model.metrics_variables, self._sums, strict=True):
+                variable.assign(value)
+            self._sums = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self._batches.first_step + batch + 1  # the last of the call: a GPU is given several
+        if signals.received() and step < self._batches.steps:  # else it is for `on_epoch_end`
+            # On JAX, asking for `self.model` is what gives the variables their present values.
+            sums = [float(ops.convert_to_numpy(variable)) for variable in self.model.metrics_variables]
+            self._save(step=step, sums=sums, seconds=self._seconds())
+            signals.check()
 
     def on_epoch_end(self, epoch, logs=None):
         if not math.isfinite(logs["loss"]):
@@ -164,16 +209,26 @@ class _EpochRecorder(keras.callbacks.Callback):
             )
         every, last = self._settings.validate_every, epoch + 1 == self._settings.epochs
         if last or (every and (epoch + 1) % every == 0):
-            logs["val_loss"], logs["val_accuracy"] = self._look_at_held_out()
+            try:
+                with signals.deferred(False):
+                    logs["val_loss"], logs["val_accuracy"] = self._look_at_held_out()
+            except signals.Stopped:
+                self._save(step=self._batches.steps, logs=logs, seconds=self._seconds())
+                raise
         facts = {
             **logs,
             "epoch": epoch + 1,
             "learning_rate": float(ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "images_per_second": self._progress.images_per_second,
-            "seconds": time.monotonic() - self._began,
+            "seconds": self._seconds(),
         }
         self._history.append({name: facts.get(name) for name in HISTORY_COLUMNS})
-        self._save(self._history)
+        self._seconds_before = 0.0
+        self._save()
+        signals.check()
+
+    def _seconds(self):
+        return self._seconds_before + time.monotonic() - self._began
 
 
 def _score(probabilities, labels):

@@ -8,13 +8,15 @@ import zlib
 
 import numpy as np
 
-from fer_ensemble import __version__
+from fer_ensemble import __version__, signals
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, TRAINING, UNLABELLED
 from fer_ensemble.data.folds import load_folds
 from fer_ensemble.data.store import load_dataset, resolve_dataset
 from fer_ensemble.files import replacing
 from fer_ensemble.members import files
-from fer_ensemble.training.settings import FOLDS
+from fer_ensemble.training.determinism import make_deterministic
+from fer_ensemble.training.settings import FOLDS, TrainingSettings, list_differences
+from fer_ensemble.training.state import describe_position, read_notes
 
 
 def train_member(settings, options):
@@ -27,6 +29,7 @@ def train_member(settings, options):
     Raises:
         ValueError: If the directory holds a member, or part of one, of other settings or data.
         HeldError: If another process trains this member.
+        fer_ensemble.signals.Stopped: After a stop signal; its `where` tells what is saved.
     """
     folder = files.member_folder(options.experiments, settings.fold, settings.run)
     path = resolve_dataset(options.data, options.classes)
@@ -45,17 +48,21 @@ def train_member(settings, options):
             _check_same(folder, identity, files.read_record(folder))
             print(f"{folder} is complete: nothing to do (--overwrite trains it afresh)")
             return
-        # Keras takes seconds to import: only now is it clear that it is needed.
-        from fer_ensemble.training.state import read_notes
-
         saved = read_notes(folder / files.STATE)
         if saved:
             _check_same(folder, identity, saved)
         started = saved["started"] if saved else _now()
-        _train(settings, options, folder, dataset, folds, {**identity, "started": started})
+        try:
+            _train(settings, options, folder, dataset, folds, {**identity, "started": started})
+        except signals.Stopped as stopped:
+            position = describe_position(read_notes(folder / files.STATE), settings.epochs)
+            stopped.where = f"{folder} stands at {position}; the same command goes on from there"
+            raise
 
 
 def _train(settings, options, folder, dataset, folds, identity):
+    if settings.deterministic:
+        make_deterministic()
     from fer_ensemble import device
     from fer_ensemble.members.inference import predict_parts, write_predictions
     from fer_ensemble.training.fit import fit_model
@@ -122,11 +129,7 @@ def _score(part):
 
 
 def _check_same(folder, identity, saved):
-    differences = [
-        f"{name}: {_brief(value)}, not {_brief(saved['settings'].get(name))}"
-        for name, value in identity["settings"].items()
-        if value != saved["settings"].get(name)
-    ]
+    differences = list_differences(TrainingSettings(**identity["settings"]), saved["settings"])
     if identity["class_names"] != saved["class_names"]:
         differences.append(f"classes: {','.join(identity['class_names'])}, not {','.join(saved['class_names'])}")
     elif identity["data"]["fingerprint"] != saved["data"]["fingerprint"]:
@@ -136,10 +139,6 @@ def _check_same(folder, identity, saved):
             f"{folder} was begun with other settings ({'; '.join(differences)}). "
             "Give the same ones, another --experiments folder, or --overwrite to start afresh."
         )
-
-
-def _brief(value):
-    return f"{value:g}" if isinstance(value, float) else value
 
 
 def _clear(folder):

@@ -19,28 +19,30 @@ class Progress(keras.callbacks.Callback):
     Args:
         path: Path of `progress.json`.
         epochs: Epochs of the whole training.
+        steps: Steps in a whole epoch; the first epoch of a resumed training may have fewer.
         batch_size: Images per step.
     """
 
-    def __init__(self, path, epochs, batch_size):
+    def __init__(self, path, epochs, steps, batch_size):
         super().__init__()
         self._path = path
         self._epochs = epochs
+        self._steps = steps
         self._batch_size = batch_size
         self._written = 0.0
+        self._timed_steps = 0
+        self._seconds_in_steps = 0.0
         self._bar = _make_bar() if sys.stderr.isatty() else None
 
     def on_train_begin(self, logs=None):
         self._step_ended = None
-        self._timed_steps = 0
-        self._seconds_in_steps = 0.0
-        self._steps = self.params["steps"]
+        self._skipped = self._steps - self.params["steps"]
         if self._bar:
             self._bar.start()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
-        self._last_step = -1
+        self._last_step = self._skipped - 1
         self._began = time.monotonic()
         if self._bar:
             for task in self._bar.task_ids:
@@ -50,9 +52,10 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.monotonic()
-        batch = min(batch, self._steps - 1)  # of several steps per call, Keras counts the missing ones
+        # Of several steps per call, Keras counts those that are missing at the end, too.
+        batch = min(self._skipped + batch, self._steps - 1)
         advanced, self._last_step = batch - self._last_step, batch
-        # The first call of a process is the one that compiles: it says nothing about the others.
+        # The first call is the one that compiles: it says nothing about the others.
         if self._step_ended is not None:
             self._seconds_in_steps += now - self._step_ended
             self._timed_steps += advanced

@@ -105,6 +105,11 @@ class TrainingSettings:
         "mixed_bfloat16 on a CPU that has instructions for it, else float32.",
         choices=PRECISIONS,
     )
+    deterministic: bool = _setting(
+        False,
+        "The same weights, bit for bit, each time on the same device, however often the training is interrupted; "
+        "slower on a GPU.",
+    )
     validate_every: int = _setting(
         1, "Epochs between two looks at the held-out fold, for the curves; 0: only at the end.", least=0
     )
@@ -119,6 +124,24 @@ class TrainingSettings:
     def run(self):
         """Name of the run: `cnn_0`."""
         return f"{self.model}_{self.replica}"
+
+
+def list_differences(settings, recorded):
+    """Says which settings are not those of a record: `["width: 8, not 4"]`.
+
+    Args:
+        settings: `TrainingSettings`.
+        recorded: Dictionary of a member's settings; one that it does not know yet had its default.
+    """
+    pairs = [
+        (field.name, getattr(settings, field.name), recorded.get(field.name, field.default))
+        for field in dataclasses.fields(settings)
+    ]
+    return [f"{name}: {_brief(value)}, not {_brief(old)}" for name, value, old in pairs if value != old]
+
+
+def _brief(value):
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 @dataclasses.dataclass(frozen=True)

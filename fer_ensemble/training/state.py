@@ -1,11 +1,10 @@
-"""The state of an unfinished training: everything the next epoch depends on, in one file."""
+"""The state of an unfinished training: everything the next step depends on, in one file."""
 
 import contextlib
 import json
 
 import numpy as np
 
-from fer_ensemble.device import keras
 from fer_ensemble.files import replacing
 
 
@@ -17,6 +16,8 @@ def save_state(path, variables, notes):
         variables: List of `keras.Variable`, in an order that is the same when the network is built again.
         notes: JSON value.
     """
+    import keras  # which takes seconds, and notes are read without it
+
     values = {
         f"{number:05d}": keras.ops.convert_to_numpy(variable.value) for number, variable in enumerate(variables)
     }
@@ -34,6 +35,14 @@ def read_notes(path):
         return None
     with _damage_is_told(path), np.load(path) as saved:
         return json.loads(str(saved["notes"]))
+
+
+def describe_position(notes, epochs):
+    """Says in words how far a training is: notes as `fit_model` saves them, None before the first."""
+    done = len(notes["history"]) if notes else 0
+    if notes and notes.get("step"):
+        return f"step {notes['step']} of epoch {done + 1} of {epochs}"
+    return f"epoch {done} of {epochs}"
 
 
 def load_state(path, variables):

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from fer_ensemble.launch.local import Job, Stopped, run_jobs
+from fer_ensemble.launch.local import Job, run_jobs
+from fer_ensemble.signals import STOP_SIGNALS, Stopped
 
 
 def make_job(folder, name, code, *arguments):
@@ -110,11 +111,11 @@ def start_launcher(folder, code, grace=20):
     return launcher, [int(file.read_text()) for file in files]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_a_signal_ends_the_jobs_and_is_told(tmp_path, number):
     launcher, pids = start_launcher(tmp_path, SLEEPER)
     launcher.send_signal(number)
-    assert f"Stopped: {number.name}" in launcher.communicate(timeout=10)[1]
+    assert f"Stopped: stopped by {number.name}" in launcher.communicate(timeout=10)[1]
     assert not any(is_alive(pid) for pid in pids)
 
 
@@ -156,9 +157,9 @@ def test_an_error_of_the_watcher_ends_the_jobs(tmp_path):
 
 
 def test_the_handlers_of_signals_are_given_back(tmp_path):
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    before = [signal.getsignal(number) for number in STOP_SIGNALS]
     with pytest.raises(Stopped):
         run_jobs(
             [make_job(tmp_path, "a", "import time; time.sleep(60)")], [{}], lambda runs: os.kill(os.getpid(), 15)
         )
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+    assert [signal.getsignal(number) for number in STOP_SIGNALS] == before

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from fer_ensemble.training.batches import TrainingBatches
-from fer_ensemble.training.fit import _EpochRecorder
+from fer_ensemble.training.fit import _Recorder
 from fer_ensemble.training.progress import Progress
 from fer_ensemble.training.settings import TrainingSettings
 
@@ -120,11 +120,11 @@ def test_fit_hands_out_the_batches_of_its_epoch(first, tmp_path):
     batches, model = make(), Recording()
     model.compile(optimizer="sgd", run_eagerly=True)
     model.built = True
-    progress = Progress(tmp_path / "progress.json", 6, 4)
+    progress = Progress(tmp_path / "progress.json", 6, batches.steps, 4)
     settings = TrainingSettings(epochs=6, validate_every=0)
     history = []
-    recorder = _EpochRecorder(
-        batches, history, settings, progress, look_at_held_out=lambda: (1.0, 0.5), save=lambda history: None
+    recorder = _Recorder(
+        batches, history, settings, progress, look_at_held_out=lambda: (1.0, 0.5), save=lambda: None
     )
     callbacks = [recorder, progress]
     model.fit(batches, epochs=6, initial_epoch=first, shuffle=False, verbose=0, callbacks=callbacks)

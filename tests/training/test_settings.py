@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings, list_differences
 
 # Each limit of each field: a value just beyond it, and what the message says of it.
 LIMITS = [
@@ -45,7 +45,7 @@ def test_the_table_above_has_every_limit():
     }
     assert {(name, limit) for name, _, limit in LIMITS} == declared | {("learning_rate", "above 0")}
     unlimited = {name for name in FIELDS if name not in CHOICES and not any(name == entry[0] for entry in LIMITS)}
-    assert unlimited == {"flip"}
+    assert unlimited == {"flip", "deterministic"}
 
 
 @pytest.mark.parametrize(("name", "choices"), CHOICES.items())
@@ -78,3 +78,10 @@ def test_the_settings_cannot_be_changed():
 
 def test_a_run_is_model_and_replica():
     assert TrainingSettings(model="resnet", replica=2, fold=3).run == "resnet_2"
+
+
+def test_differences_from_a_record_are_named_and_what_it_does_not_know_had_its_default():
+    recorded = {**dataclasses.asdict(TrainingSettings()), "width": 4, "learning_rate": 0.05}
+    del recorded["deterministic"]
+    assert list_differences(TrainingSettings(), recorded) == ["width: 32, not 4", "learning_rate: 0.02, not 0.05"]
+    assert list_differences(TrainingSettings(deterministic=True), recorded)[-1] == "deterministic: True, not False"

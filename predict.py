@@ -1,12 +1,13 @@
 """Predicts with the whole ensemble: combines its members, scores them, and writes the results.
 
-The members' predictions are files that their trainings left, so that this takes about a second and can be
-repeated with other weights. With --images it runs the networks on photos of faces.
+The members' predictions are files that their trainings left, so that this takes seconds and can be repeated
+with other weights. With --images it runs the networks on photos of faces.
 
 Examples:
 
-  python predict.py --ensemble experiments/                    tables, predictions.csv, scores.json, pictures
+  python predict.py --ensemble experiments/                    tables, report.html, predictions.csv, scores.json
   python predict.py --ensemble experiments/ --weights=oof      weights of the runs chosen out of fold
+  python predict.py --ensemble experiments/ --data=fer2013.csv    with faces in the report
   python predict.py --ensemble experiments/ --data=other.csv   the test splits of another data set
   python predict.py --ensemble experiments/ --images me.jpg holidays/
 """

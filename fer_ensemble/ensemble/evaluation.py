@@ -73,12 +73,45 @@ def join_parts(name, members, predictions):
 
 
 def combine_part(part, weights):
-    """Returns the part with the ensemble's predictions, the runs' average with these weights, shape `(runs,)`."""
-    ensemble = np.full(part.runs.shape[1:], np.nan)
+    """Adds the ensemble's predictions to a part.
+
+    Each image is predicted by those of the members that may predict it, which out of fold is one member of each
+    run; their weights are rescaled to sum to 1.
+
+    Args:
+        part: `Part`.
+        weights: Float array of shape `(members,)`, in the order of `part.members`; none negative.
+
+    Returns:
+        `Part`; NaN stays where a run has no prediction, or all that have one weigh 0.
+    """
+    members = np.stack(list(part.members.values()))
+    predicts = ~np.isnan(members[..., 0])
+    ensemble = np.full(members.shape[1:], np.nan)
     covered = ~np.isnan(part.runs).any(axis=(0, 2))
-    if covered.any():
-        ensemble[covered] = combine_probabilities(part.runs[:, covered], weights)
+    # The images of one fold share their members, and so do all images of a test split.
+    patterns, pattern = np.unique(np.packbits(predicts, axis=0), axis=1, return_inverse=True)
+    for number in range(patterns.shape[1]):
+        images = np.flatnonzero((pattern.ravel() == number) & covered)
+        if len(images):
+            able = predicts[:, images[0]]
+            if weights[able].any():
+                ensemble[images] = combine_probabilities(members[able][:, images], weights[able])
     return dataclasses.replace(part, ensemble=ensemble)
+
+
+def leave_one_run_out(part, run_names, weights):
+    """Scores the ensemble without each run, on the images that the whole ensemble predicts.
+
+    Returns:
+        Dictionary from a run to what `metrics.score` returns; empty if there is only one run.
+    """
+    scores = {}
+    for run in run_names:
+        others = np.where([run_of(member) == run for member in part.members], 0, weights)
+        if others.any():
+            scores[run] = _score(part, combine_part(part, others).ensemble)
+    return scores
 
 
 def score_all(part, run_names):
@@ -91,6 +124,11 @@ def score_all(part, run_names):
     named = {**part.members, **dict(zip(run_names, part.runs, strict=True))}
     scores = {name: _score(part, probabilities) for name, probabilities in named.items()}
     return {name: values for name, values in scores.items() if values}
+
+
+def run_of(member):
+    """Returns the run of a member's name: `cnn_0` of `exp_2/cnn_0`."""
+    return member.rpartition("/")[2]
 
 
 def _average_run(name, run, members):

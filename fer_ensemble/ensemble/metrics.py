@@ -6,6 +6,7 @@ import statistics
 import numpy as np
 
 from fer_ensemble.data.dataset import UNLABELLED
+from fer_ensemble.ensemble.confusion import check_labels, confusion_matrix, summary_scores
 
 # As scikit-learn does for float64, so that log-losses can be compared with other people's.
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
@@ -23,7 +24,9 @@ def score(probabilities, labels, keep=None):
 
     Returns:
         Dict of plain numbers: `images` (how many counted), `accuracy` (0 to 1), `interval` (its 95 %
-        interval, [low, high]), `macro_f1` (0 to 1), `log_loss` (nats per image). None if no image is left.
+        interval, [low, high]), `top2` (the share of images whose class is among the two most probable),
+        `balanced_accuracy` and `macro_f1` (see `summary_scores`), `log_loss` (nats per image) and `brier`. None if
+        no image is left.
 
     Raises:
         ValueError: If a shape, a dtype or a label is not as described.
@@ -47,15 +50,16 @@ def score(probabilities, labels, keep=None):
     if not counted.any():
         return None
     probabilities, labels = probabilities[counted], labels[counted]
-    predicted = predicted_labels(probabilities)
-    images = len(labels)
-    correct = int(np.count_nonzero(labels == predicted))
+    matrix = confusion_matrix(labels, predicted_labels(probabilities), probabilities.shape[1])
+    scores = {name: float(value) for name, value in summary_scores(matrix).items()}
     return {
-        "images": images,
-        "accuracy": accuracy(labels, predicted),
-        "interval": list(wilson_interval(correct, images)),
-        "macro_f1": macro_f1(labels, predicted),
+        "images": len(labels),
+        "accuracy": scores.pop("accuracy"),
+        "interval": list(wilson_interval(int(np.trace(matrix)), len(labels))),
+        "top2": top2_accuracy(probabilities, labels),
+        **scores,
         "log_loss": log_loss(probabilities, labels),
+        "brier": brier_score(probabilities, labels),
     }
 
 
@@ -77,53 +81,38 @@ def predicted_labels(probabilities):
     return probabilities.argmax(axis=1).astype(np.int64)
 
 
-def accuracy(labels, predicted):
-    """Counts the share of images whose predicted label is the true one.
+def top2_accuracy(probabilities, labels):
+    """Counts the share of images whose class is among the two most probable; of equals, the first.
 
-    Args:
-        labels: Int array of shape `(images,)`, at least one image.
-        predicted: Int array of shape `(images,)`.
-
-    Returns:
-        Float, 0 to 1.
-
-    Raises:
-        ValueError: If the shapes differ or there is no image.
+    >>> top2_accuracy([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]], [1, 2])
+    0.5
     """
-    labels, predicted = _pair(labels, predicted)
-    return int(np.count_nonzero(labels == predicted)) / len(labels)
+    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    likelihoods = probabilities[np.arange(len(labels)), labels][:, None]
+    earlier = np.arange(probabilities.shape[1]) < labels[:, None]
+    before = (probabilities > likelihoods) | ((probabilities == likelihoods) & earlier)
+    return int(np.count_nonzero(before.sum(axis=1) < 2)) / len(labels)
 
 
-def macro_f1(labels, predicted):
-    """Averages the F1 scores of the classes, each class counting the same however rare it is.
-
-    A class counts if any image has it as label or as prediction; its F1 is 2 TP / (2 TP + FP + FN).
+def brier_score(probabilities, labels):
+    """Averages the squared distance between each image's probabilities and certainty of its true class.
 
     Args:
-        labels: Int array of shape `(images,)`, none negative, at least one image.
-        predicted: Int array of shape `(images,)`, none negative.
+        probabilities: Float array of shape `(images, classes)`, each row summing to 1.
+        labels: Int array of shape `(images,)`, 0 to `classes` - 1, at least one image.
 
     Returns:
-        Float, 0 to 1.
-
-    Raises:
-        ValueError: If the shapes differ, a label is negative or there is no image.
+        Float, 0 to 2: the sum over the classes, as Brier has it, not the half or the mean.
 
     Source:
-        scikit-learn's `f1_score(labels, predicted, average="macro", zero_division=0)`.
+        Brier (1950), https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2
 
-    Example: F1 is 2/3 for class 0, 0 for class 1 and 1 for class 2.
-
-    >>> round(macro_f1([0, 1, 2], [0, 0, 2]), 6)
-    0.555556
+    >>> round(brier_score([[0.8, 0.2]], [0]), 6)  # 0.2^2 + 0.2^2
+    0.08
     """
-    labels, predicted = _pair(labels, predicted)
-    classes = int(max(labels.max(), predicted.max())) + 1
-    matrix = confusion_matrix(labels, predicted, classes)
-    doubled = 2 * np.diag(matrix)
-    occurrences = matrix.sum(axis=0) + matrix.sum(axis=1)  # 2 TP + FP + FN
-    present = occurrences > 0
-    return float((doubled[present] / occurrences[present]).sum() / np.count_nonzero(present))
+    probabilities = np.asarray(probabilities, np.float64)
+    likelihoods = probabilities[np.arange(len(labels)), np.asarray(labels, np.int64)]
+    return float(((probabilities**2).sum(axis=1) - 2 * likelihoods + 1).sum() / len(labels))
 
 
 def log_loss(probabilities, labels):
@@ -151,7 +140,7 @@ def log_loss(probabilities, labels):
             "`probabilities` must have shape (images, classes) and `labels` shape (images,), "
             f"with at least one image. Received: shapes {probabilities.shape} and {labels.shape}."
         )
-    _check_labels("labels", labels, probabilities.shape[1])
+    check_labels("labels", labels, probabilities.shape[1])
     likelihoods = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     # float32 softmax may exceed 1 by its rounding; a log of that would make the loss negative.
     if not (np.isfinite(likelihoods).all() and likelihoods.min() >= 0 and likelihoods.max() <= 1 + 1e-3):
@@ -159,38 +148,6 @@ def log_loss(probabilities, labels):
             f"`probabilities` must lie between 0 and 1. Received: {likelihoods.min():g} to {likelihoods.max():g}."
         )
     return float(-np.log(np.clip(likelihoods, SMALLEST_PROBABILITY, 1)).sum() / len(labels))
-
-
-def confusion_matrix(labels, predicted, classes):
-    """Counts the images of each true class that were predicted as each class.
-
-    Args:
-        labels: Int array of shape `(images,)`, 0 to `classes` - 1.
-        predicted: Int array of shape `(images,)`, 0 to `classes` - 1.
-        classes: Number of classes.
-
-    Returns:
-        Int64 array of shape `(classes, classes)`, rows true, columns predicted; sums to `images`.
-
-    Raises:
-        ValueError: If the shapes differ or a label is not a class.
-
-    Example:
-
-    >>> confusion_matrix([0, 0, 1], [0, 1, 1], classes=2)
-    array([[1, 1],
-           [0, 1]])
-    """
-    labels, predicted = np.asarray(labels), np.asarray(predicted)
-    if labels.ndim != 1 or labels.shape != predicted.shape:
-        raise ValueError(
-            "`labels` and `predicted` must both have shape (images,). "
-            f"Received: shapes {labels.shape} and {predicted.shape}."
-        )
-    _check_labels("labels", labels, classes)
-    _check_labels("predicted", predicted, classes)
-    cells = labels.astype(np.int64) * classes + predicted.astype(np.int64)  # labels come as int8
-    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
 
 
 def wilson_interval(correct, images, confidence=0.95):
@@ -229,24 +186,3 @@ def wilson_interval(correct, images, confidence=0.95):
     spread = z * math.sqrt(correct * (images - correct) / images + z * z / 4)
     # At 0 and at all correct a bound is 0 or 1 but for rounding.
     return max(0.0, (centre - spread) / (images + z * z)), min(1.0, (centre + spread) / (images + z * z))
-
-
-def _pair(labels, predicted):
-    """Both as arrays of one shape, with at least one image, or ValueError."""
-    labels, predicted = np.asarray(labels), np.asarray(predicted)
-    if labels.ndim != 1 or labels.shape != predicted.shape or len(labels) == 0:
-        raise ValueError(
-            "`labels` and `predicted` must both have shape (images,), with at least one image. "
-            f"Received: shapes {labels.shape} and {predicted.shape}."
-        )
-    return labels, predicted
-
-
-def _check_labels(name, labels, classes):
-    """Raises ValueError unless the labels are integers from 0 to `classes` - 1."""
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"`{name}` must be integers. Received: dtype {labels.dtype}.")
-    if len(labels) and (labels.min() < 0 or labels.max() >= classes):
-        raise ValueError(
-            f"`{name}` must lie between 0 and {classes - 1}. Received: {labels.min()} to {labels.max()}."
-        )

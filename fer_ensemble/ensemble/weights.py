@@ -13,6 +13,7 @@ SMALLEST_PROBABILITY = 1e-12
 LOSS_GAP = 1e-9  # nats per image
 # Runs of like quality take 100 to 800 steps for that gap, 0.1 s on 28,709 images.
 MOST_STEPS = 10_000
+GREEDY_ROUNDS = 25
 
 
 def choose_weights(run_probabilities, labels):
@@ -83,6 +84,46 @@ def choose_weights(run_probabilities, labels):
             break
         weights = weights * gains
     return weights / weights.sum()
+
+
+def choose_greedily(run_probabilities, labels, rounds=GREEDY_ROUNDS):
+    """Builds a mean of runs by adding, again and again, the one that helps most.
+
+    Args:
+        run_probabilities: Float array of shape `(runs, images, classes)`, the runs' out-of-fold predictions.
+        labels: Int array of shape `(images,)`, as for `choose_weights`.
+        rounds: How many runs are added. A run may be added several times.
+
+    Returns:
+        Float64 array of shape `(runs,)`, multiples of 1 / `rounds` that sum to 1. What is maximised is the
+        accuracy, and of equals the mean log-probability of the true classes.
+
+    Source:
+        Caruana et al. (2004), https://doi.org/10.1145/1015330.1015432: selection with replacement.
+
+    Example: only together are these two right about both images.
+
+    >>> choose_greedily([[[0.9, 0.1], [0.6, 0.4]], [[0.4, 0.6], [0.1, 0.9]]], [0, 1], rounds=4)
+    array([0.5, 0.5])
+    """
+    labelled = np.flatnonzero(np.asarray(labels) != UNLABELLED)
+    if len(labelled) == 0:
+        raise ValueError("Weights need at least one labelled image to be chosen on. Received: none.")
+    true_classes = np.asarray(labels)[labelled].astype(np.int64)
+    runs = np.asarray(run_probabilities)[:, labelled].astype(np.float32)
+    counts = np.zeros(len(runs))
+    total = np.zeros(runs.shape[1:], np.float32)
+    for _ in range(rounds):
+        gains = []
+        for run in runs:
+            chances = total + run
+            likelihoods = chances[np.arange(len(labelled)), true_classes] / (counts.sum() + 1)
+            right = np.count_nonzero(chances.argmax(axis=1) == true_classes)
+            gains.append((right, float(np.log(np.maximum(likelihoods, SMALLEST_PROBABILITY)).mean())))
+        best = max(range(len(runs)), key=gains.__getitem__)
+        counts[best] += 1
+        total += runs[best]
+    return counts / rounds
 
 
 def read_weights(path, run_names):

@@ -5,9 +5,7 @@ import dataclasses
 import pathlib
 
 from fer_ensemble import __version__
-from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS
-from fer_ensemble.data.store import load_dataset
 from fer_ensemble.ensemble.calibration import apply_temperature
 from fer_ensemble.ensemble.evaluation import OOF, combine_part, join_parts
 from fer_ensemble.ensemble.label_noise import find_likely_wrong
@@ -16,10 +14,11 @@ from fer_ensemble.files import write_text
 from fer_ensemble.members import files
 from fer_ensemble.members.collection import collect_members, member_predictions
 from fer_ensemble.members.predictor import Predictor
-from fer_ensemble.report.galleries import show_copies, show_likely_wrong, show_mistakes
+from fer_ensemble.report.galleries import show_conflicts, show_likely_wrong, show_mistakes
 from fer_ensemble.report.html import format_html
 from fer_ensemble.report.outputs import write_likely_wrong, write_results
 from fer_ensemble.report.results import compare_weightings, describe_part, oof_temperature, sum_by_run
+from fer_ensemble.report.source import describe_copies, find_data, votes_of
 from fer_ensemble.report.text import TITLES, format_report
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings
 
@@ -70,6 +69,7 @@ def report_ensemble(options):
         "member_weights": dict(zip(joined[OOF].members, weights.tolist(), strict=True)),
         "weightings": compare_weightings(joined[OOF], joined.get(PUBLIC), options.weights, weights),
         "temperature": temperature,
+        "copies": None if dataset is None else describe_copies(dataset),
     }
     report["splits"] = {
         name: describe_part(
@@ -85,37 +85,6 @@ def report_ensemble(options):
     page = format_html(report, galleries, [member.record for member in members], _read_histories(members))
     write_text(output / "report.html", page)
     print(f"written to {output}: report.html, predictions.csv, scores.json and more")
-
-
-def find_data(inputs, record):
-    """Loads the data set that was asked for, or else, from the folder `data`, the one that a member was trained on.
-
-    Args:
-        inputs: What `load_dataset` takes, or nothing.
-        record: The member's record.
-
-    Returns:
-        The `Dataset`, None where there is nothing to load; and whether its images are those of the training. Such a
-        data set has the training's fingerprint, even if it came with FER+ votes and the training's did not.
-    """
-    trained_on = record["data"]
-    kept = pathlib.Path("data") / trained_on["name"]
-    if not inputs and not kept.is_file():
-        return None, False
-    dataset = load_dataset(inputs or kept, ",".join(record["class_names"]))
-    if dataset.votes is not None and dataset.fingerprint != trained_on["fingerprint"]:
-        arrays = (dataset.images, dataset.labels, dataset.usage, dataset.rows, dataset.class_names)
-        if make_dataset(*arrays).fingerprint == trained_on["fingerprint"]:
-            dataset = dataclasses.replace(dataset, fingerprint=trained_on["fingerprint"])
-    own = dataset.fingerprint == trained_on["fingerprint"]
-    return (dataset if inputs or own else None), own
-
-
-def votes_of(part, dataset):
-    """Returns the FER+ votes for a part's images, uint8, shape `(images, 10)`; None if the data have none."""
-    if dataset is None or dataset.votes is None:
-        return None
-    return dataset.votes[dataset.positions(part.rows)]
 
 
 def gather_members(options):
@@ -158,7 +127,9 @@ def _describe_origin(options, members, missing, dataset, own_data):
     return {
         "version": __version__,
         "class_names": record["class_names"],
-        "data": record["data"] if own_data else {"name": options.data, "fingerprint": dataset.fingerprint},
+        "data": record["data"]
+        if own_data
+        else {"name": options.data, "images": len(dataset.images), "fingerprint": dataset.fingerprint},
         "folds": record["folds"],
         "tta": options.tta,
         "oof_tta": options.tta if own_data else "none",
@@ -176,7 +147,7 @@ def _collect_galleries(output, report, parts, known):
     galleries = []
     for name, part in parts.items():
         dataset = known.get(name)
-        chances = part.ensemble if report["temperature"] is None else calibrate(part, report["temperature"])
+        chances = apply_temperature(part.ensemble, report["temperature"] or 1)
         if name == OOF:
             positions, suggested = find_likely_wrong(chances, part.labels)
             votes = votes_of(part, dataset)
@@ -188,7 +159,7 @@ def _collect_galleries(output, report, parts, known):
         elif dataset is not None:
             galleries.append(show_mistakes(dataset, part, chances, class_names, TITLES[name]))
     if known:
-        galleries.append(show_copies(next(iter(known.values()))))
+        galleries.append(show_conflicts(next(iter(known.values())), report["copies"]["conflicts"]))
     return [gallery for gallery in galleries if gallery]
 
 

@@ -7,15 +7,18 @@ import sys
 import numpy as np
 
 from fer_ensemble.data.faces import read_face
+from fer_ensemble.ensemble.calibration import apply_temperature
 from fer_ensemble.ensemble.combine import combine_probabilities
-from fer_ensemble.ensemble.evaluation import OOF, join_parts
+from fer_ensemble.ensemble.evaluation import OOF, combine_part, join_parts
 from fer_ensemble.ensemble.metrics import predicted_labels
+from fer_ensemble.ensemble.weighting import weigh_members
 from fer_ensemble.files import replacing
 from fer_ensemble.members.collection import member_predictions
 from fer_ensemble.members.inference import predict_probabilities
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.members.views import VIEWS
-from fer_ensemble.report.ensemble import choose_run_weights, gather_members
+from fer_ensemble.report.ensemble import PUBLIC, gather_members
+from fer_ensemble.report.results import oof_temperature
 from fer_ensemble.report.tables import format_table, percent
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"}
@@ -37,15 +40,17 @@ def report_photos(options, paths):
     found = find_photos(paths)
     members, missing = gather_members(options)
     names, faces = _read_photos(found)
-    runs = sorted({member.run for member in members})
-    oof = join_parts(OOF, members, [member_predictions(member)[OOF] for member in members])
-    weights = choose_run_weights(options.weights, runs, oof)
+    own = [member_predictions(member) for member in members]
+    oof, public = (join_parts(name, members, [parts[name] for parts in own]) for name in (OOF, PUBLIC))
+    weights = weigh_members(options.weights, oof, public)
     predictor = Predictor(options.tta, options.precision)
-    by_run = {run: [] for run in runs}
+    by_member = []
     for number, member in enumerate(members, start=1):
         print(f"{member.name}: predicting ({number} of {len(members)})", file=sys.stderr, flush=True)
-        by_run[member.run].append(predict_probabilities(predictor.load(member), faces, VIEWS[options.tta]))
-    probabilities = combine_probabilities([np.mean(by_run[run], axis=0) for run in runs], weights)
+        by_member.append(predict_probabilities(predictor.load(member), faces, VIEWS[options.tta]))
+    probabilities = combine_probabilities(by_member, weights)
+    if options.calibrate:
+        probabilities = apply_temperature(probabilities, oof_temperature(combine_part(oof, weights)) or 1)
 
     class_names = members[0].record["class_names"]
     predicted = predicted_labels(probabilities)

@@ -1,4 +1,4 @@
-"""Pictures of results as PNG bytes. Same numbers, same bytes (with the same Matplotlib).
+"""Pictures of results: PNG bytes, and SVG for the page. Same numbers, same bytes (with the same Matplotlib).
 
 Matplotlib takes half a second to import, so that only drawing does it; its `pyplot` would take as long again
 and keep every figure alive.
@@ -6,14 +6,18 @@ and keep every figure alive.
 
 import io
 import math
+import re
 
 import numpy as np
+
+from fer_ensemble.ensemble.evaluation import run_of
 
 DOTS_PER_INCH = 100
 
 # Okabe & Ito (2008), https://jfly.uni-koeln.de/color/, told apart by colour-blind readers too. In this order the
 # sorted runs cnn_0, cnn_1, resnet_0, resnet_1 get two blues and two oranges.
-RUN_COLOURS = ("#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#009E73", "#CC79A7", "#000000")
+RUN_COLOURS = ("#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#009E73", "#CC79A7", "#999999")
+INK = "#010203"  # stands for the colour of the text around an SVG, light or dark
 
 
 def draw_confusion_matrix(matrix, class_names, title):
@@ -81,62 +85,112 @@ def draw_confusion_matrix(matrix, class_names, title):
     return _png(figure)
 
 
-def draw_training_curves(histories):
-    """Draws loss and accuracy over the epochs of every member, a colour per run and a thin line per fold.
+def draw_training_curves(histories, column):
+    """Draws loss or accuracy over the epochs of every member, a colour per run and a thin line per fold.
 
     Args:
         histories: Dict from a member's name, `exp_<fold>/<run>`, to its columns: a dict of the lists `epoch`
             (counted from 1), `loss`, `accuracy`, `val_loss` and `val_accuracy`, one value per epoch. A
             column may be missing or empty, and values may be None or NaN, where nothing was measured.
             Losses in nats per image, accuracies 0 to 1; `val_` are the held-out images of the fold.
+        column: `loss` or `accuracy`.
 
     Returns:
-        Bytes of a PNG image: loss left, accuracy right; training dashed, held out solid.
+        SVG, as text; training dashed, held out solid.
 
     Raises:
         ValueError: If there is no member, or a column is not as long as `epoch`.
     """
     if not histories:
         raise ValueError("`histories` must have at least one member. Received: none.")
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
 
-    runs = sorted({_run_of(member) for member in histories})
+    runs = sorted({run_of(member) for member in histories})
     colours = {run: RUN_COLOURS[place % len(RUN_COLOURS)] for place, run in enumerate(runs)}
-    figure = Figure(figsize=(10.5, 4.4), dpi=DOTS_PER_INCH, layout="constrained")
-    panels = figure.subplots(1, 2)
-    for axes, column, scale in zip(panels, ("loss", "accuracy"), (1, 100), strict=True):
-        for member, history in histories.items():
-            for name, style in ((column, "--"), (f"val_{column}", "-")):
-                epochs, values = _measured(member, history, name)
-                # A single point has no line to be seen by.
-                axes.plot(
-                    epochs,
-                    scale * values,
-                    linestyle=style,
-                    marker="." if len(epochs) == 1 else "",
-                    linewidth=0.9,
-                    alpha=0.8,
-                    color=colours[_run_of(member)],
-                )
-        axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.3)
-    panels[0].set_ylabel("loss / nats per image")
-    panels[1].set_ylabel("accuracy / %")
+    figure, axes = _figure(5.4, 3.7)
+    scale, label = {"loss": (1, "loss / nats per image"), "accuracy": (100, "accuracy / %")}[column]
+    for member, history in histories.items():
+        for name, style in ((column, "--"), (f"val_{column}", "-")):
+            epochs, values = _measured(member, history, name)
+            # A single point has no line to be seen by.
+            axes.plot(
+                epochs,
+                scale * values,
+                linestyle=style,
+                marker="." if len(epochs) == 1 else "",
+                linewidth=1,
+                alpha=0.8,
+                color=colours[run_of(member)],
+            )
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles = [Line2D([], [], color=colours[run], label=run) for run in runs]
     handles += [
-        Line2D([], [], color="grey", linestyle="-", label="held out"),
-        Line2D([], [], color="grey", linestyle="--", label="training"),
+        Line2D([], [], color=INK, linestyle="-", label="held out"),
+        Line2D([], [], color=INK, linestyle="--", label="training"),
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 8), frameon=False)
-    return _png(figure)
+    columns = min(len(handles), 3)
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False, labelcolor=INK)
+    return _svg(figure, f"curves-{column}")
 
 
-def _run_of(member):
-    """The run of a member's name: `cnn_0` of `exp_2/cnn_0`."""
-    return member.rpartition("/")[2]
+def draw_reliability(before, after, name):
+    """Draws how often predictions were right against how sure they were, before and after the temperature.
+
+    Args:
+        before: List of bins, as from `calibration_bins`.
+        after: The same at the temperature, or None.
+        name: What tells the picture's parts from those of others on the page.
+
+    Returns:
+        SVG, as text. A dot's area is its bin's share of the images.
+    """
+    figure, axes = _figure(4.4, 4.1)
+    axes.plot([0, 100], [0, 100], color=INK, linewidth=1, linestyle=":")
+    for bins, label, colour in ((before, "as averaged", "#D55E00"), (after, "at the temperature", "#0072B2")):
+        if not bins:
+            continue
+        confidence, accuracy, images = ([one[key] for one in bins] for key in ("confidence", "accuracy", "images"))
+        x, y = 100 * np.array(confidence), 100 * np.array(accuracy)
+        axes.plot(x, y, color=colour, linewidth=1.2, label=label)
+        axes.scatter(x, y, s=500 * np.array(images) / sum(images), color=colour, alpha=0.5, linewidths=0)
+    axes.set(xlim=(0, 100), ylim=(0, 100), aspect="equal")
+    axes.set_xlabel("probability of the predicted class / %")
+    axes.set_ylabel("share that is right / %")
+    axes.legend(loc="upper left", frameon=False, labelcolor=INK)
+    return _svg(figure, f"reliability-{name}")
+
+
+def _figure(width, height):
+    """A figure of one panel, sizes in inches, whose ink is `INK`."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.grid(alpha=0.25, color=INK)
+    axes.tick_params(colors=INK)
+    axes.xaxis.label.set_color(INK)
+    axes.yaxis.label.set_color(INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(INK)
+    return figure, axes
+
+
+def _svg(figure, name):
+    """The figure as an SVG element: transparent, its ink that of the text around it, its ids its own."""
+    import matplotlib
+
+    buffer = io.StringIO()
+    # Text as text: readers can select it, and the page's font applies.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', f'role="img" aria-label="{name}"', text, count=1)
+    return re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", text)
 
 
 def _measured(member, history, name):

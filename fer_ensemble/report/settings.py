@@ -23,7 +23,14 @@ class PredictOptions:
     weights: str = _setting(
         "equal",
         "equal: every run counts the same; oof: the weights of the runs with the smallest log-loss on "
-        'out-of-fold predictions; or a JSON file like {"cnn_0": 1, "cnn_1": 1, "resnet_0": 2, "resnet_1": 2}.',
+        "out-of-fold predictions; greedy: 25 runs, each the one that helps the out-of-fold accuracy most; public: "
+        "a weight for each member, chosen on PublicTest, which then tests nothing; or a JSON file like "
+        '{"cnn_0": 1, "cnn_1": 1, "resnet_0": 2, "resnet_1": 2}.',
+    )
+    calibrate: bool = _setting(
+        False,
+        "Write probabilities at the temperature that is chosen out of fold, which mean what they say; not: the "
+        "members' plain average. The predicted classes are the same.",
     )
     splits: str = _setting(
         "OOF,PublicUse,PrivateUse",
@@ -43,8 +50,8 @@ class PredictOptions:
     )
     precision: str = _setting(
         "auto",
-        "Arithmetic of what is not predicted yet: other data, views, photos. auto: the fastest on this device, as in "
-        "training; float32: the same to 5 digits on every device.",
+        "Arithmetic of what is not predicted yet: other data, views, photos. auto: the fastest on this device, as "
+        "in training; float32: the same to 5 digits on every device.",
         choices=PRECISIONS,
     )
     images: str = _setting(

@@ -68,8 +68,7 @@ def test_scores_are_those_of_the_predictions_file(ensemble, run_command):
     matrix = pd.read_csv(ensemble / "confusion_PublicTest.csv", index_col=0)
     assert matrix.to_numpy().sum() == 168
     assert np.trace(matrix.to_numpy()) / 168 == scores["splits"]["PublicTest"]["ensemble"]["accuracy"]
-    for picture in ("confusion_PublicTest.png", "training_curves.png"):
-        assert Image.open(ensemble / picture).width > 400
+    assert Image.open(ensemble / "confusion_PublicTest.png").width > 400
 
 
 def test_it_repeats_without_keras_or_tensorflow(ensemble):
@@ -92,6 +91,77 @@ def test_oof_weights_lower_the_oof_log_loss(ensemble, run_command, tmp_path):
         assert sum(scores["weights"].values()) == pytest.approx(1)
         losses[weights] = scores["splits"]["oof"]["ensemble"]["log_loss"]
     assert losses["oof"] <= losses["equal"]
+
+
+def test_each_way_to_weigh_is_shown_beside_equal_weights(ensemble, run_command, tmp_path):
+    found = {}
+    for weights in ("greedy", "public"):
+        answer = run_command("predict.py", "--ensemble", ensemble, f"--weights={weights}", f"--output={tmp_path}")
+        assert answer.returncode == 0, answer.stderr
+        scores = json.loads((tmp_path / "scores.json").read_text())
+        assert list(scores["weightings"]) == ["equal", "oof", "greedy", "public"]
+        assert scores["weightings"][weights]["weights"] == scores["weights"]
+        for split in ("oof", "PublicTest"):
+            chosen = scores["weightings"][weights][split]
+            assert chosen["accuracy"] == scores["splits"][split]["ensemble"]["accuracy"]
+            gained = chosen["accuracy"] - scores["weightings"]["equal"][split]["accuracy"]
+            assert chosen["versus_equal"]["difference"] == pytest.approx(gained, abs=1e-12)
+        found[weights] = scores["weightings"]
+    assert found["greedy"] == found["public"]
+    losses = {way: values["PublicTest"]["log_loss"] for way, values in found["public"].items()}
+    assert min(losses, key=losses.get) == "public"
+
+
+def test_calibrated_probabilities_have_a_smaller_oof_log_loss_and_the_same_classes(
+    ensemble, run_command, tmp_path
+):
+    tables = {}
+    for flag in ("--nocalibrate", "--calibrate"):
+        answer = run_command("predict.py", "--ensemble", ensemble, flag, f"--output={tmp_path}")
+        assert answer.returncode == 0, answer.stderr
+        tables[flag] = pd.read_csv(tmp_path / "oof.csv")
+    plain, calibrated = tables.values()
+    assert list(plain["predicted"]) == list(calibrated["predicted"])
+    losses = []
+    for table in (plain, calibrated):
+        chances = table[CLASSES].to_numpy()
+        losses.append(log_loss(table["emotion"], chances / chances.sum(axis=1, keepdims=True)))
+    assert losses[1] < losses[0]
+    calibration = json.loads((tmp_path / "scores.json").read_text())["splits"]["oof"]["calibration"]
+    expected = [calibration["before"]["log_loss"], calibration["after"]["log_loss"]]
+    assert losses == pytest.approx(expected, abs=1e-5)
+
+
+def test_all_pairs_are_compared_and_all_likely_wrong_labels_listed(ensemble, run_command):
+    assert run_command("predict.py", "--ensemble", ensemble).returncode == 0
+    pairs = pd.read_csv(ensemble / "comparisons.csv").query("split == 'PublicTest'")
+    assert len(pairs) == 21 * 20 / 2  # the ensemble, 4 runs, 16 members
+    scores = json.loads((ensemble / "scores.json").read_text())["splits"]["PublicTest"]
+    against = pairs.query("first == 'ensemble' and second == 'exp_0/cnn_0'").iloc[0]
+    expected = scores["ensemble"]["accuracy"] - scores["scores"]["exp_0/cnn_0"]["accuracy"]
+    assert against["difference"] == pytest.approx(expected, abs=1e-6)
+    doubted = pd.read_csv(ensemble / "likely_wrong_labels.csv")
+    oof = pd.read_csv(ensemble / "oof.csv").set_index("row")
+    assert (doubted["label"] != doubted["suggested"]).all()
+    assert [CLASSES[label] for label in oof.loc[doubted["row"], "emotion"]] == list(doubted["label"])
+
+
+def test_three_classes_flow_from_the_training_to_the_report(run_command, tmp_path):
+    flags = ["--epochs=1", "--width=4", "--input_size=16", "--batch_size=32", "--warmup=0"]
+    flags += ["--classes=happy,sad,neutral", "--runs=cnn_0", f"--experiments={tmp_path}"]
+    data = REPOSITORY / "data" / "sample.csv.gz"
+    answer = run_command("splitscript.sh", f"--data={data}", *flags)
+    assert answer.returncode == 0, answer.stderr + answer.stdout
+    answer = run_command("predict.py", "--ensemble", tmp_path, "--runs=cnn_0", f"--data={data}")
+    assert answer.returncode == 0, answer.stderr
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    assert list(table.columns) == ["row", "usage", "emotion", "predicted", "happy", "sad", "neutral"]
+    assert set(table["emotion"]) == {0, 1, 2}
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert [one["name"] for one in scores["splits"]["oof"]["classes"]] == ["happy", "sad", "neutral"]
+    page = (tmp_path / "report.html").read_text()
+    assert "one of 3 expressions" in page and "disgust" not in page
+    assert "data:image/png;base64," in page
 
 
 def test_weights_from_a_file_decide(ensemble, run_command, tmp_path):
@@ -178,6 +248,7 @@ def test_other_data_is_predicted_by_the_networks_and_unlabelled_images_are_not_s
         "--runs=resnet_0",
         f"--data={other}",
         "--splits=PublicUse,PrivateUse",
+        "--precision=float32",
     )
     answer = run_command(*command)
     assert answer.returncode == 0, answer.stderr
@@ -209,7 +280,7 @@ def test_views_of_the_training_data_are_predicted_out_of_fold_too(ensemble, run_
     scores = json.loads((ensemble / "scores.json").read_text())
     assert (scores["tta"], scores["oof_tta"]) == ("flip", "flip")
     assert "views: flip (out of fold: flip)" in answer.stdout
-    assert len(list(ensemble.glob("exp_*/*/predictions-*-flip.h5"))) == 8
+    assert len(list(ensemble.glob("exp_*/*/predictions-*-flip*.h5"))) == 8
 
 
 def test_photos_of_any_kind_are_predicted_and_unreadable_ones_named(ensemble, run_command, tmp_path):
@@ -222,7 +293,14 @@ def test_photos_of_any_kind_are_predicted_and_unreadable_ones_named(ensemble, ru
     Image.fromarray(face).convert("RGB").resize((200, 160)).save(tmp_path / "colour.jpg")
     (photos / "broken.jpg").write_bytes(b"no picture")
     answer = run_command(
-        "predict.py", "--ensemble", ensemble, "--runs=cnn_0", "--images", tmp_path / "colour.jpg", photos
+        "predict.py",
+        "--ensemble",
+        ensemble,
+        "--runs=cnn_0",
+        "--precision=float32",
+        "--images",
+        tmp_path / "colour.jpg",
+        photos,
     )
     assert answer.returncode == 0, answer.stderr
     assert "broken.jpg" in answer.stderr

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 
 from fer_ensemble.ensemble.metrics import log_loss
-from fer_ensemble.ensemble.weights import choose_weights, read_weights
+from fer_ensemble.ensemble.weights import choose_greedily, choose_weights, read_weights
 
 RUNS = ("cnn_0", "resnet_0")
 
@@ -138,3 +138,24 @@ def test_a_file_that_does_not_give_each_run_its_weight_is_an_error(tmp_path, con
     path.write_text(content)
     with pytest.raises(ValueError, match=message):
         read_weights(path, RUNS)
+
+
+def test_greedy_selection_is_at_least_as_accurate_as_the_best_run():
+    runs, labels = random_runs((0.3, 1.5, 1.4, 0.2))
+    weights = choose_greedily(runs, labels)
+    assert weights.sum() == pytest.approx(1) and (weights * 25 == np.round(weights * 25)).all()
+
+    def accuracy(weights):
+        return (np.tensordot(weights, runs, axes=1).argmax(axis=1) == labels).mean()
+
+    assert accuracy(weights) >= max(accuracy(one) for one in np.eye(4))
+    assert weights[1] + weights[2] > 0.8
+
+
+def test_greedy_selection_does_not_look_at_unlabelled_images():
+    runs, labels = random_runs((1.0, 1.3))
+    extended = np.concatenate([runs, np.full((2, 50, 5), np.nan)], axis=1)
+    expected = choose_greedily(runs, labels)
+    np.testing.assert_array_equal(choose_greedily(extended, np.concatenate([labels, np.full(50, -1)])), expected)
+    with pytest.raises(ValueError, match="at least one labelled image"):
+        choose_greedily(runs, np.full(len(labels), -1))

@@ -1,5 +1,6 @@
 import io
 import math
+import re
 import subprocess
 import sys
 
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 
 from fer_ensemble.data.dataset import CLASS_NAMES
-from fer_ensemble.report.plots import draw_confusion_matrix, draw_training_curves
+from fer_ensemble.report.plots import draw_confusion_matrix, draw_reliability, draw_training_curves
 
 MATRIX = np.diag(np.arange(10, 80, 10)) + 1
+BINS = [{"images": 5, "confidence": place / 10, "accuracy": (place - 1) / 10} for place in range(3, 10)]
 
 
 def pixels(png):
@@ -22,14 +24,6 @@ def coloured(picture):
     return picture[np.ptp(picture, axis=-1) > 0.2]
 
 
-def shows(png, colour):
-    """Whether some pixel has the colour, given as hex, up to the transparency of the lines on white."""
-    ink = 1 - np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
-    inks = 1 - coloured(pixels(png))
-    cosines = inks @ ink / np.linalg.norm(inks, axis=1) / np.linalg.norm(ink)
-    return bool((cosines > 0.998).any())
-
-
 def history(epochs=5, **columns):
     falling = [2.0 / epoch for epoch in range(1, epochs + 1)]
     rising = [1 - value / 4 for value in falling]
@@ -39,11 +33,6 @@ def history(epochs=5, **columns):
 
 def test_a_confusion_matrix_is_the_same_bytes_each_time():
     assert draw_confusion_matrix(MATRIX, CLASS_NAMES, "t") == draw_confusion_matrix(MATRIX, CLASS_NAMES, "t")
-
-
-def test_training_curves_are_the_same_bytes_each_time():
-    histories = {"exp_0/cnn_0": history()}
-    assert draw_training_curves(histories) == draw_training_curves(histories)
 
 
 def test_cells_are_coloured_by_their_share_of_the_true_class():
@@ -68,43 +57,76 @@ def test_a_matrix_that_does_not_fit_the_names_is_an_error():
         draw_confusion_matrix(np.eye(6, dtype=int), CLASS_NAMES, "t")
 
 
+def lines(svg, colour):
+    """The paths of a plot that are drawn in a colour, as texts; those of the legend are in it, too."""
+    return re.findall(rf'<path d="([^"]*)"[^>]*stroke: {colour}', svg)
+
+
+@pytest.mark.parametrize("column", ["accuracy", "loss"])
+def test_training_curves_are_the_same_text_each_time(column):
+    histories = {"exp_0/cnn_0": history()}
+    assert draw_training_curves(histories, column) == draw_training_curves(histories, column)
+
+
 def test_runs_have_colours_in_the_order_of_their_names_whatever_the_order_of_the_members():
     members = ["exp_1/resnet_0", "exp_0/cnn_0", "exp_0/resnet_0"]
-    png = draw_training_curves({member: history() for member in members})
-    assert shows(png, "#0072B2") and shows(png, "#56B4E9")
-    assert not shows(png, "#D55E00")
+    svg = draw_training_curves({member: history() for member in members}, "loss")
+    # Training and held out, for each member; once in the legend.
+    assert len(lines(svg, "#0072b2")) == 2 + 1
+    assert len(lines(svg, "#56b4e9")) == 4 + 1
+    assert not lines(svg, "#d55e00")
 
 
 def test_epochs_without_a_measurement_are_bridged():
-    complete = draw_training_curves({"cnn_0": history(val_loss=[5, 4, 3, 2, 1], val_accuracy=[])})
-    gaps = draw_training_curves({"cnn_0": history(val_loss=[5, None, math.nan, 2, 1], val_accuracy=[])})
-    assert np.abs(pixels(complete) - pixels(gaps)).mean() < 1e-3
+    gaps = history(val_loss=[5, None, math.nan, 2, 1], loss=[])
+    line = lines(draw_training_curves({"cnn_0": gaps}, "loss"), "#0072b2")[0]
+    assert line.count("M") == 1 and line.count("L") == 2
 
 
 def test_columns_may_be_missing_or_empty():
     missing = history()
-    del missing["val_loss"], missing["val_accuracy"]
-    empty = history(val_loss=[], val_accuracy=[None] * 5)
-    assert draw_training_curves({"cnn_0": missing}) == draw_training_curves({"cnn_0": empty})
+    del missing["val_loss"]
+    empty = history(val_loss=[])
+    drawn = draw_training_curves({"cnn_0": missing}, "loss")
+    assert drawn == draw_training_curves({"cnn_0": empty}, "loss")
+    assert drawn == draw_training_curves({"cnn_0": history(val_loss=[None] * 5)}, "loss")
 
 
 def test_a_single_epoch_is_a_point_that_can_be_seen():
-    def ink(**columns):
-        panels = pixels(draw_training_curves({"cnn_0": history(epochs=1, **columns)}))[50:]  # below the legend
-        return len(coloured(panels))
+    svg = draw_training_curves({"cnn_0": history(epochs=1, val_loss=[])}, "loss")
+    nothing = draw_training_curves({"cnn_0": history(epochs=1, val_loss=[], loss=[])}, "loss")
+    assert svg.count("<use") == nothing.count("<use") + 1 or len(svg) > len(nothing) + 200
 
-    assert ink(loss=[], accuracy=[], val_loss=[], val_accuracy=[]) == 0
-    assert ink(accuracy=[], val_loss=[], val_accuracy=[]) > 0
+
+def test_the_ink_of_a_plot_is_that_of_the_page():
+    for svg in (draw_training_curves({"cnn_0": history()}, "loss"), draw_reliability(BINS, BINS, "oof")):
+        assert "currentColor" in svg
+        assert not re.search("#000000|#ffffff|black|white", svg)
+
+
+def test_plots_on_one_page_do_not_share_ids():
+    drawn = [draw_reliability(BINS, None, "oof"), draw_reliability(BINS, None, "PublicTest")]
+    first, second = (set(re.findall(' id="([^"]+)"', svg)) for svg in drawn)
+    assert first and not first & second
+    for svg, ids in zip(drawn, (first, second), strict=True):
+        assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg)) <= ids
+
+
+def test_a_reliability_diagram_has_a_line_through_the_bins():
+    svg = draw_reliability(BINS, None, "oof")
+    assert any(line.count("L") == len(BINS) - 1 for line in lines(svg, "#d55e00"))
+    assert not lines(svg, "#0072b2")
+    assert lines(draw_reliability(BINS, BINS, "oof"), "#0072b2")
 
 
 def test_a_column_too_short_is_an_error():
     with pytest.raises(ValueError, match=r"Column loss of exp_0/cnn_0 .* per epoch \(5\). Received: 2 values"):
-        draw_training_curves({"exp_0/cnn_0": history(loss=[1, 2])})
+        draw_training_curves({"exp_0/cnn_0": history(loss=[1, 2])}, "loss")
 
 
 def test_no_members_are_an_error():
     with pytest.raises(ValueError, match=r"at least one member. Received: none"):
-        draw_training_curves({})
+        draw_training_curves({}, "loss")
 
 
 def test_matplotlib_is_imported_only_to_draw():

@@ -1,0 +1,48 @@
+"""The ways to weigh the members of an ensemble."""
+
+import numpy as np
+
+from fer_ensemble.data.dataset import UNLABELLED
+from fer_ensemble.ensemble.evaluation import run_of
+from fer_ensemble.ensemble.weights import choose_greedily, choose_weights, read_weights
+
+WAYS = {
+    "equal": "every member counts the same",
+    "oof": "the runs' weights with the smallest log-loss out of fold",
+    "greedy": "25 runs, each the one that helps the out-of-fold accuracy most",
+    "public": "the members' weights with the smallest log-loss on PublicTest, which is then no test",
+}
+
+
+def weigh_members(way, oof, public):
+    """Returns the weight of each member.
+
+    Args:
+        way: One of `WAYS`, or the path of a JSON file with a weight for each run.
+        oof: The out-of-fold `Part`.
+        public: The `Part` of PublicTest; only `public` looks at it.
+
+    Returns:
+        Float64 array of shape `(members,)`, in the order of `oof.members`, summing to 1. The members of a run
+        weigh the same, except with `public`.
+
+    Raises:
+        FileNotFoundError: If `way` is neither, nor a file.
+        ValueError: If there is nothing to choose on, or the file is not as it should be.
+    """
+    members = list(oof.members)
+    if way == "equal":
+        return np.full(len(members), 1 / len(members))
+    if way == "public":
+        if public is None or not (public.labels != UNLABELLED).any():
+            raise ValueError("`weights` public needs labelled images in PublicTest. Received: none.")
+        return choose_weights(np.stack([public.members[member] for member in members]), public.labels)
+    runs = sorted({run_of(member) for member in members})
+    if way in WAYS:
+        choose = choose_weights if way == "oof" else choose_greedily
+        held_out_by_all = ~np.isnan(oof.runs).any(axis=(0, 2))
+        weights = choose(oof.runs, np.where(held_out_by_all, oof.labels, UNLABELLED))
+    else:
+        weights = read_weights(way, runs)
+    shares = np.array([weights[runs.index(run_of(member))] for member in members])
+    return shares / shares.sum()

@@ -1,0 +1,126 @@
+"""The results as one page that needs nothing else: `report.html`."""
+
+import itertools
+import pathlib
+
+from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
+from fer_ensemble.ensemble.evaluation import OOF, run_of
+from fer_ensemble.ensemble.weighting import WAYS
+from fer_ensemble.report.plots import draw_reliability, draw_training_curves
+from fer_ensemble.report.text import TITLES
+
+TEMPLATE = pathlib.Path(__file__).with_name("report.html.jinja")
+MEANINGS = {
+    OOF: "each training image, by the members that never saw it",
+    SPLITS[PUBLIC_TEST]: "the contest's PublicTest: a second opinion",
+    SPLITS[PRIVATE_TEST]: "the contest's PrivateTest: looked at only at the end",
+}
+# What a member is, not how its settings read: they stand in the other columns of the table.
+IDENTITY = ("model", "fold", "replica")
+
+
+def format_html(report, galleries, records, histories):
+    """Writes the page.
+
+    Args:
+        report: Dict as in `scores.json`.
+        galleries: List of `fer_ensemble.report.galleries.Gallery`.
+        records: The members' records, in the order of `report["members"]`.
+        histories: The members' histories, as `draw_training_curves` takes them.
+
+    Returns:
+        HTML, as text.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {
+        "percent": _percent,
+        "points": _points,
+        "share": _share,
+        "duration": _duration,
+        "p": _p,
+    }
+    splits = {name: report["splits"][name] for name in TITLES if name in report["splits"]}
+    scored = {name: values for name, values in splits.items() if values["ensemble"]}
+    reliability = {
+        name: draw_reliability(
+            values["calibration"]["before"]["bins"], (values["calibration"]["after"] or {}).get("bins"), name
+        )
+        for name, values in scored.items()
+    }
+    curves = [draw_training_curves(histories, column) for column in ("accuracy", "loss")]
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        report=report,
+        titles=TITLES,
+        meanings=MEANINGS,
+        ways=WAYS,
+        splits=splits,
+        scored=scored,
+        # The last that has labels: PrivateUse, where there are any.
+        headline=next(reversed(scored), None),
+        folds=sorted({record["settings"]["fold"] for record in records}),
+        run_of=run_of,
+        reliability=reliability,
+        curves=curves,
+        galleries=galleries,
+        **_provenance(report, records),
+    )
+
+
+def _provenance(report, records):
+    """Settings and circumstances: those that all members share, and those that runs differ in."""
+    settings = {}
+    for record in records:
+        for name, value in record["settings"].items():
+            if name not in IDENTITY:
+                settings.setdefault(name, {})[f"{record['settings']['model']}_{record['settings']['replica']}"] = (
+                    value
+                )
+    shared = {
+        name: next(iter(values.values())) for name, values in settings.items() if len(set(values.values())) == 1
+    }
+    return {
+        "shared": shared,
+        "varied": {name: values for name, values in settings.items() if name not in shared},
+        "versions": _distinct([record["versions"] for record in records]),
+        "devices": sorted({f"{record['device']}, {record['precision']}" for record in records}),
+        "began": min(record["started"] for record in records)[:16].replace("T", " "),
+        "ended": max(record["finished"] for record in records)[:16].replace("T", " "),
+        "seconds": sum(report["training_seconds"].values()),
+    }
+
+
+def _distinct(dicts):
+    """One dict from each key to its values in all of them, each once."""
+    keys = dict.fromkeys(itertools.chain.from_iterable(dicts))
+    return {key: ", ".join(sorted({str(one[key]) for one in dicts if key in one})) for key in keys}
+
+
+def _percent(value, decimals=1):
+    return "\N{EN DASH}" if value is None else f"{100 * value:.{decimals}f}"
+
+
+def _points(value):
+    return "\N{EN DASH}" if value is None else f"{100 * value:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _share(value):
+    return "\N{EN DASH}" if value is None else f"{value:.3f}"
+
+
+def _p(value):
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _duration(seconds):
+    minutes = round(seconds / 60)
+    return (
+        f"{minutes // 60} h {minutes % 60:02} min"
+        if minutes >= 60
+        else f"{minutes} min"
+        if minutes
+        else f"{seconds:.0f} s"
+    )

@@ -1,0 +1,77 @@
+"""The images behind the predictions, where they are at hand: for faces, votes and copies."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from fer_ensemble.data.contents import make_dataset
+from fer_ensemble.data.copies import find_copies
+from fer_ensemble.data.dataset import SPLITS, TRAINING, UNLABELLED
+from fer_ensemble.data.store import load_dataset
+
+
+def find_data(inputs, record):
+    """Loads the data set that was asked for, or else that of the training if the folder `data` holds it.
+
+    Args:
+        inputs: What `load_dataset` takes, or nothing.
+        record: The member's record.
+
+    Returns:
+        The `Dataset`, None where there is nothing to load; and whether its images are those of the training. It
+        then has the training's fingerprint, even if it came with FER+ votes and the training's did not.
+    """
+    trained_on = record["data"]
+    kept = pathlib.Path("data") / trained_on["name"]
+    if not inputs and not kept.is_file():
+        return None, False
+    dataset = load_dataset(inputs or kept, ",".join(record["class_names"]))
+    if dataset.votes is not None and dataset.fingerprint != trained_on["fingerprint"]:
+        arrays = (dataset.images, dataset.labels, dataset.usage, dataset.rows, dataset.class_names)
+        if make_dataset(*arrays).fingerprint == trained_on["fingerprint"]:
+            dataset = dataclasses.replace(dataset, fingerprint=trained_on["fingerprint"])
+    own = dataset.fingerprint == trained_on["fingerprint"]
+    return (dataset if inputs or own else None), own
+
+
+def positions_of(dataset, rows):
+    """Returns the positions in the data set of the images of some rows, int64; all of them are there."""
+    order = np.argsort(dataset.rows, kind="stable")
+    return order[np.searchsorted(dataset.rows[order], rows)]
+
+
+def votes_of(part, dataset):
+    """Returns the FER+ votes for a part's images, uint8, shape `(images, 10)`; None if the data have none."""
+    if dataset is None or dataset.votes is None:
+        return None
+    return dataset.votes[positions_of(dataset, part.rows)]
+
+
+def describe_copies(dataset):
+    """Counts the exact copies in a data set.
+
+    Returns:
+        Dict: `redundant` (images that repeat an earlier one), `groups` (of images that are the same), `conflicts`
+        (a list of the positions, in the data set, of each group whose labels differ), and `of_training`, a dict
+        from a test split to how many of its images are copies of Training images.
+    """
+    groups = find_copies(dataset.images)
+    sizes = np.bincount(groups)
+    repeated = np.flatnonzero(sizes > 1)
+    order = np.argsort(groups, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    together = [order[starts[group] : starts[group] + sizes[group]] for group in repeated]
+    trained = np.zeros(len(sizes), bool)
+    trained[groups[dataset.usage == TRAINING]] = True
+    labelled = [members[dataset.labels[members] != UNLABELLED] for members in together]
+    return {
+        "redundant": int((sizes[repeated] - 1).sum()),
+        "groups": len(repeated),
+        "conflicts": [members.tolist() for members in labelled if len(set(dataset.labels[members].tolist())) > 1],
+        "of_training": {
+            name: int(np.count_nonzero(trained[groups[dataset.usage == usage]]))
+            for usage, name in enumerate(SPLITS)
+            if usage != TRAINING
+        },
+    }

@@ -1,0 +1,70 @@
+"""The results as the tables that `predict.py` prints."""
+
+from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
+from fer_ensemble.ensemble.evaluation import OOF
+from fer_ensemble.report.tables import format_table, percent, percent_interval
+
+TITLES = {OOF: "OOF", SPLITS[PUBLIC_TEST]: "PublicUse", SPLITS[PRIVATE_TEST]: "PrivateUse"}
+
+
+def format_report(report):
+    """Writes a report, as in `scores.json`, as the tables that people read."""
+    parts = report["splits"]
+    names = [name for name in TITLES if name in parts]
+    lines = []
+    for name in [*report["members"], *report["runs"]]:
+        cells = [parts[split]["scores"].get(name) for split in names]
+        lines.append([name, *(percent(cell["accuracy"]) if cell else "-" for cell in cells)])
+        if name == report["members"][-1]:
+            lines.append(["members' mean", *(_describe_spread(parts[split]["members"]) for split in names)])
+    scored = [parts[split]["ensemble"] for split in names]
+    lines.append(["ensemble", *(percent(cell["accuracy"]) if cell else "-" for cell in scored)])
+    text = [format_table(["accuracy", *(TITLES[split] for split in names)], lines), ""]
+    rows = []
+    for split in names:
+        for label, scores in (("", "ensemble"), (" without copies", "ensemble_without_copies")):
+            values = parts[split][scores]
+            if values:
+                rows.append(_score_row(TITLES[split] + label, values))
+        if not parts[split]["ensemble"]:
+            rows.append([TITLES[split], f"{parts[split]['images']:,}", "no labels", None, None, None, None])
+    header = ["ensemble", "images", "accuracy", "95 % interval", "macro-F1", "log-loss", "top-2"]
+    text += [format_table(header, rows), "", _format_weightings(report)]
+    weights = ", ".join(f"{run} {weight:.3f}" for run, weight in report["weights"].items())
+    text += ["", f"{len(report['members'])} members; weights of the runs ({report['weights_from']}): {weights}"]
+    if report["temperature"]:
+        text.append(f"temperature, chosen out of fold: {report['temperature']:.3f}")
+    if report["tta"] != "none":
+        text.append(f"views: {report['tta']} (out of fold: {report['oof_tta']})")
+    if report["missing"]:
+        text.append(f"MISSING, and not in these results: {', '.join(report['missing'])}")
+    return "\n".join(text)
+
+
+def _format_weightings(report):
+    splits = [OOF, SPLITS[PUBLIC_TEST]]
+    rows = []
+    for way, values in report["weightings"].items():
+        cells = [values.get(split) for split in splits]
+        numbers = [
+            (percent(cell["accuracy"]), f"{cell['log_loss']:.4f}") if cell else ("-", "-") for cell in cells
+        ]
+        rows.append([way, *(number for pair in numbers for number in pair)])
+    header = [f"{TITLES[split]}{what}" for split in splits for what in ("", " log-loss")]
+    return format_table(["weights", *header], rows)
+
+
+def _score_row(name, values):
+    return [
+        name,
+        f"{values['images']:,}",
+        percent(values["accuracy"]),
+        percent_interval(values["interval"]),
+        f"{values['macro_f1']:.4f}",
+        f"{values['log_loss']:.4f}",
+        percent(values["top2"]),
+    ]
+
+
+def _describe_spread(spread):
+    return f"{percent(spread['mean'])} ± {100 * spread['sd']:.2f}" if spread else "-"

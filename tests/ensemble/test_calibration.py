@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from fer_ensemble.ensemble.calibration import (
+    apply_temperature,
+    calibration_bins,
+    calibration_error,
+    choose_temperature,
+)
+from fer_ensemble.ensemble.metrics import log_loss
+
+
+def calibrated_predictions(images=20_000, classes=4, seed=0):
+    """Probabilities, and labels that are drawn from them."""
+    random = np.random.default_rng(seed)
+    probabilities = random.dirichlet(np.full(classes, 0.5), images)
+    labels = (probabilities.cumsum(axis=1) < random.random((images, 1))).sum(axis=1)
+    return probabilities, np.minimum(labels, classes - 1)
+
+
+@pytest.mark.parametrize("distortion", [0.5, 0.9, 2.0])
+def test_the_temperature_undoes_a_distortion(distortion):
+    probabilities, labels = calibrated_predictions()
+    distorted = apply_temperature(probabilities, distortion)
+    assert choose_temperature(distorted, labels) == pytest.approx(1 / distortion, rel=0.03)
+
+
+def test_the_temperature_has_the_smallest_log_loss():
+    random = np.random.default_rng(1)
+    probabilities, labels = random.dirichlet(np.ones(5), 300), random.integers(0, 5, 300)
+    reference = minimize_scalar(
+        lambda logarithm: log_loss(apply_temperature(probabilities, np.exp(logarithm)), labels),
+        bounds=(-3, 4),
+        method="bounded",
+    )
+    temperature = choose_temperature(probabilities, labels)
+    assert log_loss(apply_temperature(probabilities, temperature), labels) <= reference.fun + 1e-9
+
+
+def test_predictions_that_are_always_right_or_useless_stay_within_the_bounds():
+    probabilities = np.array([[0.8, 0.2], [0.3, 0.7]])
+    assert 0.01 <= choose_temperature(probabilities, [0, 1]) < 0.05
+    assert 50 < choose_temperature(probabilities, [1, 0]) <= 100
+
+
+def test_a_temperature_never_changes_the_order_of_the_classes():
+    probabilities = calibrated_predictions(images=500)[0]
+    for temperature in (0.3, 1, 5):
+        changed = apply_temperature(probabilities, temperature)
+        np.testing.assert_allclose(changed.sum(axis=1), 1, atol=1e-12)
+        np.testing.assert_array_equal(changed.argmax(axis=1), probabilities.argmax(axis=1))
+    np.testing.assert_allclose(apply_temperature(probabilities, 1), probabilities, atol=1e-12)
+
+
+def test_bins_by_hand():
+    probabilities = [[0.55, 0.45], [0.6, 0.4], [0.1, 0.9], [0.0, 1.0]]
+    labels = [0, 1, 1, 1]  # right, wrong, right, right
+    assert calibration_bins(probabilities, labels, bins=2, adaptive=True) == [
+        {"images": 2, "confidence": pytest.approx(0.575), "accuracy": 0.5},
+        {"images": 2, "confidence": pytest.approx(0.95), "accuracy": 1.0},
+    ]
+    bins = calibration_bins(probabilities, labels, bins=5)  # (0.4, 0.6], (0.8, 1]: the others are empty
+    assert [one["images"] for one in bins] == [2, 2]
+    assert calibration_error(bins) == pytest.approx((0.075 + 0.05) / 2)
+
+
+def test_calibrated_predictions_have_a_small_error_and_distorted_ones_a_large_one():
+    probabilities, labels = calibrated_predictions()
+    distorted = apply_temperature(probabilities, 3)
+    for adaptive in (False, True):
+        assert calibration_error(calibration_bins(probabilities, labels, adaptive=adaptive)) < 0.015
+        assert calibration_error(calibration_bins(distorted, labels, adaptive=adaptive)) > 0.1
+
+
+def test_adaptive_bins_hold_equally_many_images():
+    probabilities, labels = calibrated_predictions(images=100)
+    assert {one["images"] for one in calibration_bins(probabilities, labels, adaptive=True)} == {6, 7}

@@ -161,7 +161,7 @@ def training_command(settings, options):
 
 def prediction_command(runs, options):
     """Returns the command that combines the members of some runs, a list of `(model, replica)`, as a list."""
-    flags = [f"--ensemble={options.experiments}"]
+    flags = [f"--ensemble={options.experiments}", f"--data={options.data}"]  # the data for their faces
     names = [f"{model}_{replica}" for model, replica in runs]
     if names != list(RUNS):  # predict.py's own choice
         flags.append(f"--runs={','.join(names)}")

@@ -145,11 +145,12 @@ def draw_reliability(before, after, name):
         name: What tells the picture's parts from those of others on the page.
 
     Returns:
-        SVG, as text. A dot's area is its bin's share of the images.
+        SVG, as text. A dot's area is its bin's share of the images; bins of fewer than 10 images are left out.
     """
     figure, axes = _figure(4.4, 4.1)
     axes.plot([0, 100], [0, 100], color=INK, linewidth=1, linestyle=":")
     for bins, label, colour in ((before, "as averaged", "#D55E00"), (after, "at the temperature", "#0072B2")):
+        bins = [one for one in bins or () if one["images"] >= 10]
         if not bins:
             continue
         confidence, accuracy, images = ([one[key] for one in bins] for key in ("confidence", "accuracy", "images"))

@@ -70,7 +70,7 @@ def test_the_plan_has_16_members_and_their_commands(tmp_path):
     assert lines[16].endswith(
         f"{REPOSITORY}/model_train.py --model=resnet --fold=3 --replica=1 --epochs=60 --data=fer2013.csv"
     )
-    assert lines[17].endswith("predict.py --ensemble=experiments")
+    assert lines[17].endswith("predict.py --ensemble=experiments --data=fer2013.csv")
     assert list(tmp_path.iterdir()) == []
 
 

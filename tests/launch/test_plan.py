@@ -128,10 +128,13 @@ def test_the_defaults_are_left_to_the_command():
     ]
 
 
-def test_the_prediction_is_of_the_same_folder():
-    assert prediction_command(RUNS, TrainingOptions(experiments="there"))[2:] == ["--ensemble=there"]
+def test_the_prediction_is_of_the_same_folder_and_data():
+    assert prediction_command(RUNS, TrainingOptions(experiments="there", data="a.csv"))[2:] == [
+        "--ensemble=there",
+        "--data=a.csv",
+    ]
 
 
 def test_the_prediction_is_told_of_other_runs_than_the_standard_ones():
     command = prediction_command([("cnn", 0), ("resnet", 3)], TrainingOptions())
-    assert command[2:] == ["--ensemble=experiments", "--runs=cnn_0,resnet_3"]
+    assert command[-1] == "--runs=cnn_0,resnet_3"

@@ -12,7 +12,7 @@ from fer_ensemble.data.dataset import CLASS_NAMES
 from fer_ensemble.report.plots import draw_confusion_matrix, draw_reliability, draw_training_curves
 
 MATRIX = np.diag(np.arange(10, 80, 10)) + 1
-BINS = [{"images": 5, "confidence": place / 10, "accuracy": (place - 1) / 10} for place in range(3, 10)]
+BINS = [{"images": 50, "confidence": place / 10, "accuracy": (place - 1) / 10} for place in range(3, 10)]
 
 
 def pixels(png):
@@ -132,3 +132,8 @@ def test_no_members_are_an_error():
 def test_matplotlib_is_imported_only_to_draw():
     check = "import sys, fer_ensemble.report.plots; sys.exit('matplotlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_bins_of_a_few_images_are_not_drawn():
+    few = {"images": 9, "confidence": 0.1, "accuracy": 1.0}
+    assert draw_reliability([few, *BINS], None, "oof") == draw_reliability(BINS, None, "oof")

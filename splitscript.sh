@@ -4,7 +4,16 @@
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 
-if [[ $(nvidia-smi -L 2>/dev/null) == *"GPU 0"* ]]; then
+# Of SLURM, in the flags or in the file of --slurm=FILE: where they are given there need not be a GPU.
+asks_for_gpu() {
+    local argument
+    for argument; do
+        echo "$argument"
+        if [[ $argument == --slurm=* ]]; then cat -- "${argument#*=}" 2>/dev/null; fi
+    done | grep -E -- '--gres[= ]gpu|--gpus|^-G' >/dev/null
+}
+
+if [[ $(nvidia-smi -L 2>/dev/null) == *"GPU 0"* ]] || asks_for_gpu "$@"; then
     choose_python requirements-gpu.txt
 else
     choose_python requirements.txt

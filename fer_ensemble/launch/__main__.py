@@ -12,6 +12,14 @@ Examples:
   bash splitscript.sh --data=fer2013.csv --epochs=60 --dry_run    what that would do
   bash splitscript.sh --data=fer2013.csv --runs=cnn_0 --folds=0   one member of it
   CUDA_VISIBLE_DEVICES=0,1 bash splitscript.sh --data=fer2013.csv --workers_per_gpu=2
+
+On a cluster with SLURM, the flags from --slurm to -- are those of sbatch: what one member needs. The members
+become the tasks of a job array, of which --array=%8 runs 8 at a time, and a job with the prediction follows. The
+same command again submits what is neither complete nor in the queue. --slurm=FILE reads the beginning of a batch
+script first: #SBATCH lines, and commands such as `module load`.
+
+  bash splitscript.sh --slurm --partition=gpu --gres=gpu:1 --time=2:00:00 --array=%8 -- --data=fer2013.csv
+  bash splitscript.sh --slurm --dry_run -- --data=fer2013.csv     the batch scripts, without submitting them
 """
 
 import functools
@@ -37,6 +45,8 @@ from fer_ensemble.launch.plan import (
     training_command,
 )
 from fer_ensemble.launch.progress import Display
+from fer_ensemble.launch.slurm import read_request, split_arguments
+from fer_ensemble.launch.submission import LOGS, array_name, submit_members
 from fer_ensemble.launch.workers import find_gpus, worker_environments
 from fer_ensemble.members.files import is_complete, member_folder
 from fer_ensemble.signals import Stopped
@@ -72,12 +82,13 @@ define_flags(TrainingSettings, skip=("model", "fold", "replica"))
 define_flags(TrainingOptions)
 
 
-def main(sample, given, arguments):
+def main(sample, given, slurm, arguments):
     """Trains, then predicts.
 
     Args:
         sample: The flags of the bundled sample, if they were put before those that were given.
-        given: The command's arguments as they were given.
+        given: The command's arguments as they were given, but for those from `--slurm` to `--`.
+        slurm: Those.
         arguments: Those of them that are no flags.
 
     Returns:
@@ -85,14 +96,17 @@ def main(sample, given, arguments):
     """
     if arguments:
         raise ValueError(f"splitscript.sh takes flags only. Received: {' '.join(arguments)}")
+    request = read_request(slurm, set(flags.FLAGS)) if slurm else None
     settings = settings_from_flags(TrainingSettings, model="cnn", fold=0, replica=0)
     options = settings_from_flags(TrainingOptions)
     runs = parse_runs(CHOSEN_RUNS.value)
     members = plan_members(runs, parse_folds(CHOSEN_FOLDS.value), settings, options)
     prediction = prediction_command(runs, options)
-    workers = worker_environments(find_gpus(), WORKERS_PER_GPU.value, CPU_WORKERS.value)
     if sample:
         print(f"no --data given: the bundled sample, with {' '.join(sample)}")
+    if request:
+        return _submit(request, members, prediction, options, given)
+    workers = worker_environments(find_gpus(), WORKERS_PER_GPU.value, CPU_WORKERS.value)
     to_train = [member for member in members if not member.complete]
     print(
         f"{options.experiments}: {len(members) - len(to_train)} of {len(members)} members complete, "
@@ -147,6 +161,16 @@ def _print_plan(members, prediction, options):
         state = "complete" if member.complete else "to train"
         print(f"{member.name}  {state}  {shlex.join(training_command(member.settings, options))}")
     print(f"then  {shlex.join(prediction)}")
+
+
+def _submit(request, members, prediction, options, given):
+    prepare = functools.partial(_prepare_data, members, options)
+    submit_members(members, prediction, options, request, DRY_RUN.value, prepare)
+    if not DRY_RUN.value:
+        folder, name = options.experiments, array_name(options.experiments)
+        print(f"logs: {folder}/exp_FOLD/RUN/{LOG_NAME}, of the prediction: {folder}/{LOGS}/predict-JOB.log")
+        print(f"state: {_resume(['--status', *given])}, and in the queue: squeue --name={name},{name}-predict")
+    return 0
 
 
 def _prepare_data(members, options):
@@ -209,7 +233,7 @@ def _predict(prediction, members, options):
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
+    given, slurm = split_arguments(sys.argv[1:])
     sample = add_sample_flags(given)
-    sys.argv[1:1] = sample
-    command.run(functools.partial(main, sample, given))
+    sys.argv[1:] = sample + given
+    command.run(functools.partial(main, sample, given, slurm))

@@ -1,0 +1,158 @@
+"""SLURM's commands, as far as a job array of members needs them: the flags for sbatch, submitting, the queue."""
+
+import dataclasses
+import pathlib
+import re
+import shlex
+import subprocess
+
+IN_QUEUE = "PENDING,RUNNING,SUSPENDED,COMPLETING,CONFIGURING"
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What the flags ask of SLURM.
+
+    Attributes:
+        flags: List of flags for sbatch, those of a file before those of the command line.
+        limit: How many tasks may run at a time, as sbatch has it: `%8`; or empty.
+        setup: Lines of a file to run before anything else, such as `module load`.
+    """
+
+    flags: list[str]
+    limit: str = ""
+    setup: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchJob:
+    """A batch script, and the list of flags that sbatch is given with it."""
+
+    flags: list[str]
+    script: str
+
+    def __str__(self):
+        return f"{shlex.join(['sbatch', *self.flags])} <<'END'\n{self.script}END"
+
+    def submit(self):
+        """Returns the job's id.
+
+        Raises:
+            ValueError: If SLURM refuses it, with its reasons.
+        """
+        return _call("sbatch", "--parsable", *self.flags, script=self.script).strip().partition(";")[0]
+
+
+def split_arguments(arguments):
+    """Takes the flags for sbatch out of the command's arguments: from `--slurm` to `--`, or to the end.
+
+    Returns:
+        The other arguments; and those from `--slurm` on, an empty list if it is not among them.
+
+    Example:
+
+    >>> split_arguments(["--slurm", "--mem=8G", "--dry_run", "--", "--epochs=3"])
+    (['--epochs=3', '--dry_run'], ['--slurm', '--mem=8G'])
+    """
+    begins = [number for number, word in enumerate(arguments) if word.partition("=")[0] == "--slurm"]
+    if not begins:
+        return arguments, []
+    before, words = arguments[: begins[0]], arguments[begins[0] :]
+    end = words.index("--") if "--" in words else len(words)
+    # These mean ours, wherever they stand: sbatch's --help knows nothing of us.
+    ours = [word for word in words[:end] if word in ("--dry_run", "--help")]
+    return before + words[end + 1 :] + ours, [word for word in words[:end] if word not in ours]
+
+
+def read_request(words, our_flags):
+    """Reads the flags for sbatch.
+
+    Args:
+        words: What `split_arguments` returned: `--slurm` or `--slurm=FILE`, then flags. The file is the beginning
+            of a batch script.
+        our_flags: Names of the flags that belong behind `--`.
+
+    Returns:
+        `Request`.
+
+    Raises:
+        ValueError: If a flag is one of ours, or one that is not for people to choose.
+    """
+    path = words[0].partition("=")[2]
+    lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines() if path else []
+    in_file = [shlex.split(line[8:], comments=True) for line in lines if line.startswith("#SBATCH ")]
+    flags = [flag for line in in_file for flag in line] + words[1:]
+    for flag in flags:
+        name = flag.partition("=")[0]
+        if name.startswith("--") and name[2:] in our_flags:
+            raise ValueError(
+                f"{name} is no flag of sbatch: it goes behind `--`, as in `--slurm --mem=8G -- {flag}`."
+            )
+        if name in ("--job-name", "--wrap") or re.match("-J", flag):
+            raise ValueError(
+                f"sbatch's {name} is not to be chosen: the job's name says which folder it trains into."
+            )
+    flags, limit = _take_limit(flags)
+    setup = [line for line in lines if not line.startswith(("#SBATCH ", "#!"))]
+    return Request(flags, limit, "\n".join(setup).strip("\n"))
+
+
+def _take_limit(flags):
+    """Takes `--array=%8` out of the flags, in each of the ways in which sbatch would read it."""
+    kept, limit, words = [], "", iter(flags)
+    for flag in words:
+        match = re.fullmatch(r"(?:--array(?:=|$)|-a)(.*)", flag)
+        if not match:
+            kept.append(flag)
+            continue
+        limit = match[1] or next(words, "")
+        if not re.fullmatch(r"%[1-9]\d*", limit):
+            raise ValueError(
+                "`--array` must be the number of tasks that may run at a time, as in --array=%8: which members "
+                f"need a task is seen from their folders. Received: {limit!r}."
+            )
+    return kept, limit
+
+
+def find_queued(name):
+    """Asks SLURM which tasks of the arrays of some name are waiting or running, whoever submitted them.
+
+    Returns:
+        Dictionary from the task's number to the array's job id.
+
+    Raises:
+        ValueError: If SLURM cannot be asked.
+    """
+    # --array: a line for each task, also for those that wait together, which are otherwise one line, `12_[3-7]`.
+    columns = ("--noheader", "--format=%F %K")
+    return parse_queue(_call("squeue", "--array", f"--states={IN_QUEUE}", f"--name={name}", *columns))
+
+
+def parse_queue(text):
+    r"""Reads squeue's lines: the array's job id, the task's number.
+
+    Example:
+
+    >>> parse_queue("12 3\n12 4\n")
+    {3: '12', 4: '12'}
+    """
+    return {int(task): array for array, task in map(str.split, text.splitlines())}
+
+
+def cancel_waiting(name):
+    """Takes our jobs of some name out of the queue if they have not begun."""
+    _call("scancel", "--me", f"--name={name}", "--state=PENDING")
+
+
+def _call(program, *arguments, script=None):
+    """Returns what one of SLURM's programs prints."""
+    try:
+        answer = subprocess.run([program, *arguments], input=script, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"SLURM's {program} must be on the PATH for --slurm, but is not: is this a login node of the cluster? "
+            "--dry_run shows what would be submitted."
+        ) from error
+    if answer.returncode:
+        raise ValueError(answer.stderr.strip() or f"SLURM's {program} ended with exit code {answer.returncode}")
+    return answer.stdout

@@ -28,7 +28,11 @@ class TrainingBatches(keras.utils.PyDataset):
         self._settings = settings
         self._batch_size = min(settings.batch_size, len(labels))
         smoothing = settings.label_smoothing
-        self._targets = ((1 - smoothing) * np.eye(classes) + smoothing / classes)[labels].astype(np.float32)
+        targets = ((1 - smoothing) * np.eye(classes) + smoothing / classes)[labels]
+        self._weighted = settings.class_weight != "none"
+        if self._weighted:
+            targets *= class_weights(labels, classes, settings.class_weight)[labels, None]
+        self._targets = targets.astype(np.float32)
         self._order_epoch = None
 
     @property
@@ -48,10 +52,36 @@ class TrainingBatches(keras.utils.PyDataset):
         if "mix" in draws:
             own = label_weights(draws["mix"])[:, None]
             targets = own * targets + (1 - own) * np.roll(targets, -PARTNER_DISTANCE, axis=0)
-        return {"positions": positions.astype(np.int32), **draws}, targets
+        inputs = {"positions": positions.astype(np.int32), **draws}
+        if not self._weighted:
+            return inputs, targets
+        # TensorFlow's gradient is right only for targets that sum to 1: their sum is the weight of the image.
+        weights = targets.sum(axis=1)
+        return inputs, targets / weights[:, None], weights
 
     def _order(self):
         if self._order_epoch != self.epoch:
             self._order_epoch = self.epoch
             self._positions = np.random.default_rng([self._seed, self.epoch]).permutation(len(self._targets))
         return self._positions
+
+
+def class_weights(labels, classes, kind):
+    """Weighs the classes by how rare they are.
+
+    Args:
+        labels: int, shape `(images,)`.
+        classes: Number of classes.
+        kind: `balanced`, in inverse proportion to the classes' images, or `sqrt`, to the square root of that.
+
+    Returns:
+        Float64 array of shape `(classes,)`, whose mean over the images is 1.
+
+    Example:
+
+    >>> class_weights(np.array([0, 0, 0, 1]), 2, "balanced").round(3)
+    array([0.667, 2.   ])
+    """
+    counts = np.bincount(labels, minlength=classes)
+    weights = np.maximum(counts, 1.0) ** {"balanced": -1.0, "sqrt": -0.5}[kind]
+    return weights * len(labels) / (counts @ weights)

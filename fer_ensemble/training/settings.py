@@ -79,6 +79,13 @@ class TrainingSettings:
         0.1, "Share of each label spread evenly over all classes.", least=0.0, below=1.0
     )
 
+    class_weight: str = _setting(
+        "none",
+        "How much an image counts in the loss. none: all alike; balanced: each class the same in all; sqrt: half "
+        "way. Rare classes are found more often, at the price of the common ones.",
+        choices=("none", "balanced", "sqrt"),
+    )
+
     # The augmentation. One random draw per image and epoch.
     shift: float = _setting(0.1, "Largest shift, as a share of the image's side.", least=0.0, below=1.0)
     rotation: float = _setting(10.0, "Largest rotation, in degrees either way.", least=0.0, most=180.0)

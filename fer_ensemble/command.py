@@ -1,6 +1,7 @@
 """What the commands share: flags made from a settings class, errors in one line, exit codes."""
 
 import dataclasses
+import errno
 import os
 import sys
 
@@ -14,6 +15,15 @@ flags.disclaim_key_flags()
 EXIT_ERROR = 1
 EXIT_HELD = 75  # another process holds the member: try again later (EX_TEMPFAIL of sysexits.h)
 EXIT_SIGNAL = 128  # plus the number of the signal that stopped us, as shells count it
+
+
+_FULL = " - make room, then give the same command again: what is finished is whole, and it goes on from there"
+_ADVICE = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EROFS: " - make the place writable, or choose another, then give the same command again",
+}
 
 
 class HeldError(RuntimeError):
@@ -72,7 +82,7 @@ def _call(main, arguments):
     except (ValueError, OSError, ImportError, MemoryError) as error:
         if flags.FLAGS.verbosity > 0:
             raise
-        return _fail(error, EXIT_ERROR)
+        return _fail(f"{error}{_ADVICE.get(getattr(error, 'errno', None), '')}", EXIT_ERROR)
 
 
 def _parse_flags(argv):

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import pathlib
 import uuid
 
@@ -16,12 +17,18 @@ def replacing(path):
 
     Args:
         path: `pathlib.Path` of the file; its folder exists.
+
+    Raises:
+        OSError: If it cannot be written, with the name of the file in any case.
     """
     path = pathlib.Path(path)
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}{path.suffix}")
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:  # of a write, other than of an opening, the system does not say to which file
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise OSError(error.errno, reason, str(path)) from error
     finally:
         with contextlib.suppress(OSError):  # a folder that cannot be written has an error of its own by now
             temporary.unlink(missing_ok=True)

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 
 import pytest
@@ -48,6 +49,15 @@ def test_an_error_leaves_the_old_file_and_no_temporary_one(tmp_path):
         raise RuntimeError("half way")
     assert path.read_text() == "old"
     assert names(tmp_path) == ["member.json"]
+
+
+def test_an_error_of_the_system_names_the_file(tmp_path):
+    with (
+        pytest.raises(OSError, match=r"No space left on device: '.*state\.npz'") as caught,
+        replacing(tmp_path / "state.npz"),
+    ):
+        raise OSError(errno.ENOSPC, "write failed")
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_an_error_before_anything_is_written_leaves_nothing(tmp_path):

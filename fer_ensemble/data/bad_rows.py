@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 
+from fer_ensemble.files import replacing
+
 
 @dataclasses.dataclass
 class BadRows:
@@ -30,7 +32,7 @@ class BadRows:
         if not self.found:
             path.unlink(missing_ok=True)
             return
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["file", "row", "problem"])
             writer.writerows(self.found)

@@ -11,6 +11,7 @@ Examples:
   bash splitscript.sh --data=fer2013.csv                     the real data
   bash splitscript.sh --data=fer2013.csv --epochs=60 --dry_run    what that would do
   bash splitscript.sh --data=fer2013.csv --runs=cnn_0 --folds=0   one member of it
+  bash splitscript.sh --data=fer2013.csv --status --watch    how each member stands
   CUDA_VISIBLE_DEVICES=0,1 bash splitscript.sh --data=fer2013.csv --workers_per_gpu=2
 
 On a cluster with SLURM, the flags from --slurm to -- are those of sbatch: what one member needs. The members
@@ -46,6 +47,7 @@ from fer_ensemble.launch.plan import (
 )
 from fer_ensemble.launch.progress import Display
 from fer_ensemble.launch.slurm import read_request, split_arguments
+from fer_ensemble.launch.status import show_status
 from fer_ensemble.launch.submission import LOGS, array_name, submit_members
 from fer_ensemble.launch.workers import find_gpus, worker_environments
 from fer_ensemble.members.files import is_complete, member_folder
@@ -78,6 +80,8 @@ CPU_WORKERS = flags.DEFINE_integer(
     lower_bound=0,
 )
 DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Print what would be done, and do nothing.")
+STATUS = flags.DEFINE_boolean("status", False, "Print how each member stands, and do nothing.")
+WATCH = flags.DEFINE_boolean("watch", False, "With --status: print it anew every two seconds.")
 define_flags(TrainingSettings, skip=("model", "fold", "replica"))
 define_flags(TrainingOptions)
 
@@ -99,8 +103,13 @@ def main(sample, given, slurm, arguments):
     request = read_request(slurm, set(flags.FLAGS)) if slurm else None
     settings = settings_from_flags(TrainingSettings, model="cnn", fold=0, replica=0)
     options = settings_from_flags(TrainingOptions)
-    runs = parse_runs(CHOSEN_RUNS.value)
-    members = plan_members(runs, parse_folds(CHOSEN_FOLDS.value), settings, options)
+    runs, folds = parse_runs(CHOSEN_RUNS.value), parse_folds(CHOSEN_FOLDS.value)
+    if STATUS.value:
+        run_names = [f"{model}_{replica}" for model, replica in runs]
+        folders = [member_folder(options.experiments, fold, run) for fold in folds for run in run_names]
+        show_status(folders, WATCH.value)
+        return 0
+    members = plan_members(runs, folds, settings, options)
     prediction = prediction_command(runs, options)
     if sample:
         print(f"no --data given: the bundled sample, with {' '.join(sample)}")
@@ -209,7 +218,7 @@ def _report_missing(missing, members, given):
 
 def _explain(exit_code):
     if exit_code == -signal.SIGKILL:
-        return "killed by SIGKILL: out of memory?"
+        return "killed by SIGKILL: out of memory? Then give a smaller --batch_size"
     if exit_code < 0:
         return f"killed by {signal.Signals(-exit_code).name}"
     return f"exit code {exit_code}" if exit_code else "exit code 0, but it is not complete"

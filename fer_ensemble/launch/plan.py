@@ -143,7 +143,7 @@ def discard_members(members):
     --overwrite then goes on, and takes none of the old members for a new one.
     """
     for member in members:
-        for name in (files.RECORD, files.STATE):
+        for name in (files.RECORD, files.STATE, files.PROGRESS, files.FAILURE):
             (member.folder / name).unlink(missing_ok=True)
 
 

@@ -1,9 +1,13 @@
 """The member directory: what its files are called, and when it is complete."""
 
 import contextlib
+import fcntl
 import json
+import os
 import pathlib
 import re
+import socket
+import time
 
 import filelock
 
@@ -16,6 +20,7 @@ PREDICTIONS = "predictions.h5"
 HISTORY = "history.csv"
 STATE = "state.npz"  # what an interrupted training goes on from
 PROGRESS = "progress.json"
+FAILURE = "failure.json"  # why the last training ended without being complete
 LOCK = "lock"
 
 
@@ -75,9 +80,21 @@ def check_file(folder, record, name):
         raise ValueError(f"{path} {state} (SHA-256 in {RECORD}). Train the member again with --overwrite.")
 
 
+def check_files(folder):
+    """Checks all of a complete member's files; raises ValueError as `read_record` and `check_file` do."""
+    record = read_record(folder)
+    for name in record["files"]:
+        check_file(folder, record, name)
+
+
 @contextlib.contextmanager
 def held(folder):
-    """Holds a member for this process alone; a holder that dies lets go.
+    """Holds a member for this process alone; a holder that dies, however it dies, lets go.
+
+    It is the kernel's `flock` on a file that stays: no process has to be left to renew it or clean up. Between
+    nodes it holds where the file system has one `flock` for all of them: NFS 4, CephFS, GPFS, BeeGFS and Lustre as
+    usually set up. On Lustre mounted with `localflock` each node sees its own locks only; there it is for the
+    scheduler to start each member once.
 
     Raises:
         HeldError: If another process holds it.
@@ -85,10 +102,10 @@ def held(folder):
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=1)  # `is_held` holds it, too, for an instant
     except filelock.Timeout:
         holder = read_progress(folder)
-        who = f" (process {holder['pid']} on {holder['host']})" if holder else ""
+        who = f" ({describe_holder(holder)})" if holder else ""
         raise HeldError(f"{folder} is being trained by another process{who}.") from None
     try:
         yield
@@ -96,9 +113,59 @@ def held(folder):
         lock.release()
 
 
+def is_held(folder):
+    """Whether a process holds the member: asked of the lock, so that one that died does not count."""
+    try:
+        with (folder / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # never begun, or a file system without flock
+        return False
+    return False
+
+
+def describe_process():
+    """Returns what tells which process this is: `host`, `pid`, and under SLURM the `job`, as `squeue` names it."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if "SLURM_ARRAY_JOB_ID" in os.environ:
+        job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    return {"host": socket.gethostname(), "pid": os.getpid(), **({"job": job} if job else {})}
+
+
+def describe_holder(process):
+    """Says in words what `describe_process` returned: `job 12_3, process 4321 on node7`."""
+    job = f"job {process['job']}, " if process.get("job") else ""
+    return f"{job}process {process['pid']} on {process['host']}"
+
+
+def write_progress(folder, progress):
+    """Writes how far the training is, a dictionary, with this process and the time."""
+    text = json.dumps({"state": "running", **progress, **describe_process(), "updated": time.time()})
+    write_text(folder / PROGRESS, text + "\n")
+
+
 def read_progress(folder):
     """Returns what the member's training last said of itself, or None."""
+    return _read_json(folder / PROGRESS)
+
+
+def write_failure(folder, error):
+    """Notes why a training ended: one line, with process and time. Where even that is impossible, nothing."""
+    told = isinstance(error, (ValueError, OSError, ImportError, MemoryError))  # as the commands tell it
+    line = str(error) if told else f"{type(error).__name__}: {error}"
+    note = {"error": " ".join(line.split()), **describe_process(), "time": time.time()}
+    with contextlib.suppress(OSError):
+        write_text(folder / FAILURE, json.dumps(note) + "\n")
+
+
+def read_failure(folder):
+    """Returns the note of `write_failure`, or None."""
+    return _read_json(folder / FAILURE)
+
+
+def _read_json(path):
     try:
-        return json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None

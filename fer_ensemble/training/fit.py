@@ -81,7 +81,7 @@ def fit_model(images, labels, held_out, classes, settings, seed, folder, identit
         return plain
 
     batch_size = min(settings.batch_size, len(labels))
-    progress = Progress(folder / files.PROGRESS, settings.epochs, batches.steps, batch_size)
+    progress = Progress(folder, settings.epochs, batches.steps, batch_size)
 
     def look_at_held_out():
         held_out_images, held_out_labels = held_out

@@ -18,6 +18,9 @@ from fer_ensemble.training.determinism import make_deterministic
 from fer_ensemble.training.settings import FOLDS, TrainingSettings, list_differences
 from fer_ensemble.training.state import describe_position, read_notes
 
+# What a complete member has no use for.
+LEFT_BEHIND = (files.STATE, files.PROGRESS, files.FAILURE)
+
 
 def train_member(settings, options):
     """Trains a member, or goes on with it, or leaves it alone if it is complete.
@@ -29,6 +32,7 @@ def train_member(settings, options):
     Raises:
         ValueError: If the directory holds a member, or part of one, of other settings or data.
         HeldError: If another process trains this member.
+        MemoryError: If the memory of the device or of the host does not suffice.
         fer_ensemble.signals.Stopped: After a stop signal; its `where` tells what is saved.
     """
     folder = files.member_folder(options.experiments, settings.fold, settings.run)
@@ -46,18 +50,28 @@ def train_member(settings, options):
             _clear(folder)
         if files.is_complete(folder):
             _check_same(folder, identity, files.read_record(folder))
+            _remove(folder, *LEFT_BEHIND)
             print(f"{folder} is complete: nothing to do (--overwrite trains it afresh)")
             return
         saved = read_notes(folder / files.STATE)
         if saved:
             _check_same(folder, identity, saved)
         started = saved["started"] if saved else _now()
+        (folder / files.FAILURE).unlink(missing_ok=True)
+        files.write_progress(folder, _describe_start(saved, settings.epochs))
         try:
             _train(settings, options, folder, dataset, folds, {**identity, "started": started})
         except signals.Stopped as stopped:
             position = describe_position(read_notes(folder / files.STATE), settings.epochs)
-            stopped.where = f"{folder} stands at {position}; the same command goes on from there"
+            complete = files.is_complete(folder)  # it came at the very end
+            going_on = f"stands at {position}; the same command goes on from there"
+            stopped.where = f"{folder} {'is complete' if complete else going_on}"
             raise
+        except Exception as error:
+            if is_out_of_memory(error):
+                error = MemoryError(_advise_smaller_batches(folder, settings))
+            files.write_failure(folder, error)
+            raise error
 
 
 def _train(settings, options, folder, dataset, folds, identity):
@@ -107,8 +121,7 @@ def _train(settings, options, folder, dataset, folds, identity):
         "metrics": {name: _score(parts[name]) for name in ("oof", SPLITS[PUBLIC_TEST])},
     }
     files.write_record(folder, record, [files.MODEL, files.PREDICTIONS, files.HISTORY])
-    for name in (files.STATE, files.PROGRESS):
-        (folder / name).unlink(missing_ok=True)
+    _remove(folder, *LEFT_BEHIND)
     scores = ", ".join(f"{name} {score:.2%}" for name, score in record["metrics"].items() if score is not None)
     print(f"{folder} is complete: {scores}")
 
@@ -143,11 +156,37 @@ def _check_same(folder, identity, saved):
 
 def _clear(folder):
     # The record goes first: a directory that is being emptied is not complete.
-    for name in (files.RECORD, files.STATE, files.MODEL, files.PREDICTIONS, files.HISTORY, files.PROGRESS):
-        (folder / name).unlink(missing_ok=True)
+    _remove(folder, files.RECORD, files.MODEL, files.PREDICTIONS, files.HISTORY, *LEFT_BEHIND)
     for path in folder.glob("predictions-*.h5"):
         path.unlink()
     shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+
+
+def _remove(folder, *names):
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+
+
+def is_out_of_memory(error):
+    """Whether an exception of Python, TensorFlow, JAX or PyTorch says that memory does not suffice."""
+    names = ("ResourceExhaustedError", "OutOfMemoryError")
+    return isinstance(error, MemoryError) or type(error).__name__ in names or "RESOURCE_EXHAUSTED" in str(error)
+
+
+def _advise_smaller_batches(folder, settings):
+    smaller = f"--batch_size={max(2, settings.batch_size // 2)}"
+    if (folder / files.STATE).exists():
+        smaller += " and --overwrite"  # an unfinished training cannot go on with other settings
+    return (
+        f"{folder}: too little memory for --batch_size={settings.batch_size}. Give {smaller}, or less --width. "
+        "Where members share a device, --workers_per_gpu=1 leaves more to each."
+    )
+
+
+def _describe_start(saved, epochs):
+    # Keras takes seconds to start: others should know by then who trains this member.
+    done = len(saved["history"]) if saved else 0
+    return {"epoch": done, "epochs": epochs, "images_per_second": None, "seconds_left": None}
 
 
 def _describe_versions():

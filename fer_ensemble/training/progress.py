@@ -1,14 +1,11 @@
 """How a training tells how far it is: a bar for a person, lines for a log, a file for the launcher."""
 
-import json
-import os
-import socket
 import sys
 import time
 
 import keras
 
-from fer_ensemble.files import write_text
+from fer_ensemble.members.files import write_progress
 
 SECONDS_BETWEEN_FILES = 2
 
@@ -17,15 +14,15 @@ class Progress(keras.callbacks.Callback):
     """Shows loss, accuracy, images per second and time left, and keeps `progress.json` up to date.
 
     Args:
-        path: Path of `progress.json`.
+        folder: The member's folder.
         epochs: Epochs of the whole training.
         steps: Steps in a whole epoch; the first epoch of a resumed training may have fewer.
         batch_size: Images per step.
     """
 
-    def __init__(self, path, epochs, steps, batch_size):
+    def __init__(self, folder, epochs, steps, batch_size):
         super().__init__()
-        self._path = path
+        self._folder = folder
         self._epochs = epochs
         self._steps = steps
         self._batch_size = batch_size
@@ -108,16 +105,12 @@ class Progress(keras.callbacks.Callback):
     def _write(self, epochs_done):
         self._written = time.time()
         progress = {
-            "state": "running",
             "epoch": epochs_done,
             "epochs": self._epochs,
             "images_per_second": self.images_per_second,
             "seconds_left": self._seconds_left(epochs_done),
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "updated": self._written,
         }
-        write_text(self._path, json.dumps(progress) + "\n")
+        write_progress(self._folder, progress)
 
 
 def _make_bar():

@@ -149,3 +149,12 @@ def test_an_installation_that_failed_is_not_taken_for_finished(tmp_path):
         assert "installing requirements" in answer.stderr
         assert "could not install requirements" in answer.stderr
     assert answer.stderr.count("making") == 0  # the second time, the environment itself is there
+
+
+def test_the_status_is_of_the_members_that_the_flags_name(tmp_path):
+    answer = launch("--status", f"--experiments={tmp_path}", "--runs=cnn_0,resnet_3", "--folds=1")
+    assert answer.returncode == 0, answer.stderr
+    assert [line.split()[:2] for line in answer.stdout.splitlines()[1:]] == [
+        ["exp_1/cnn_0", "waiting"], ["exp_1/resnet_3", "waiting"], ["2", "waiting"],
+    ]  # fmt: skip
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -118,6 +119,46 @@ def test_a_member_is_held_by_one_at_a_time(tmp_path):
             raise AssertionError("held twice")
     with files.held(folder):
         pass
+
+
+def test_whether_it_is_held_is_asked_of_the_lock_and_disturbs_nobody(tmp_path):
+    assert not files.is_held(tmp_path)
+    with files.held(tmp_path):
+        assert files.is_held(tmp_path)
+        assert files.is_held(tmp_path)
+    assert not files.is_held(tmp_path)
+    with files.held(tmp_path):
+        pass
+
+
+def test_the_holder_is_told_with_its_job(tmp_path, monkeypatch):
+    for name in ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"):
+        monkeypatch.delenv(name, raising=False)
+    alone = files.describe_process()
+    assert alone == {"host": socket.gethostname(), "pid": os.getpid()}
+    assert files.describe_holder(alone) == f"process {os.getpid()} on {socket.gethostname()}"
+    monkeypatch.setenv("SLURM_JOB_ID", "15")
+    assert files.describe_holder(files.describe_process()).startswith("job 15, process ")
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "12")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    assert files.describe_process()["job"] == "12_3"
+
+
+def test_a_failure_is_noted_in_one_line(tmp_path):
+    assert files.read_failure(tmp_path) is None
+    files.write_failure(tmp_path, ValueError("`width` must be\n  at least 1."))
+    note = files.read_failure(tmp_path)
+    assert note["error"] == "`width` must be at least 1." and note["pid"] == os.getpid()
+    files.write_failure(tmp_path, KeyError("a"))
+    assert files.read_failure(tmp_path)["error"] == "KeyError: 'a'"
+    files.write_failure(tmp_path / "none", ValueError("nowhere to write"))  # raises nothing
+
+
+def test_all_files_are_checked(complete):
+    files.check_files(complete)
+    (complete / "history.csv").write_text("cut")
+    with pytest.raises(ValueError, match=r"history\.csv is not the file that the training wrote"):
+        files.check_files(complete)
 
 
 def test_an_error_lets_go(tmp_path):

@@ -120,7 +120,7 @@ def test_fit_hands_out_the_batches_of_its_epoch(first, tmp_path):
     batches, model = make(), Recording()
     model.compile(optimizer="sgd", run_eagerly=True)
     model.built = True
-    progress = Progress(tmp_path / "progress.json", 6, batches.steps, 4)
+    progress = Progress(tmp_path, 6, batches.steps, 4)
     settings = TrainingSettings(epochs=6, validate_every=0)
     history = []
     recorder = _Recorder(

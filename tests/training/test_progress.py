@@ -16,7 +16,7 @@ def fit(folder, epochs=3, steps=4, first=0, extra=(), steps_per_execution=1):
     """Fits a line in batches of 5 under the eyes of Progress, which it returns."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     model.compile("sgd", "mse", metrics=["accuracy"], steps_per_execution=steps_per_execution)
-    progress = Progress(folder / "progress.json", epochs, steps, 5)
+    progress = Progress(folder, epochs, steps, 5)
     data = np.random.default_rng(0).normal(size=(2, 5 * steps, 2))
     callbacks = [*extra, progress]
     model.fit(*data, batch_size=5, epochs=epochs, initial_epoch=first, verbose=0, callbacks=callbacks)

@@ -1,5 +1,6 @@
 """The results as one page that needs nothing else: `report.html`."""
 
+import dataclasses
 import itertools
 import pathlib
 
@@ -8,6 +9,7 @@ from fer_ensemble.ensemble.evaluation import OOF, run_of
 from fer_ensemble.ensemble.weighting import WAYS
 from fer_ensemble.report.plots import draw_reliability, draw_training_curves
 from fer_ensemble.report.text import TITLES
+from fer_ensemble.training.settings import TrainingSettings
 
 TEMPLATE = pathlib.Path(__file__).with_name("report.html.jinja")
 MEANINGS = {
@@ -66,15 +68,22 @@ def format_html(report, galleries, records, histories):
         reliability=reliability,
         curves=curves,
         galleries=galleries,
-        **_provenance(report, records),
+        **describe_provenance(records),
+        seconds=sum(report["training_seconds"].values()),
     )
 
 
-def _provenance(report, records):
-    """Settings and circumstances: those that all members share, and those that runs differ in."""
+def describe_provenance(records):
+    """Gathers the settings and circumstances of all members from their records.
+
+    Returns:
+        Dict: `shared`, the settings that are the same in all runs; `varied`, a dict from each other setting to its
+        value in each run; `versions` and `devices`; `began` and `ended`, in UTC. What a record does not know yet
+        had its default.
+    """
     settings = {}
     for record in records:
-        for name, value in record["settings"].items():
+        for name, value in (dataclasses.asdict(TrainingSettings()) | record["settings"]).items():
             if name not in IDENTITY:
                 settings.setdefault(name, {})[f"{record['settings']['model']}_{record['settings']['replica']}"] = (
                     value
@@ -89,7 +98,6 @@ def _provenance(report, records):
         "devices": sorted({f"{record['device']}, {record['precision']}" for record in records}),
         "began": min(record["started"] for record in records)[:16].replace("T", " "),
         "ended": max(record["finished"] for record in records)[:16].replace("T", " "),
-        "seconds": sum(report["training_seconds"].values()),
     }
 
 

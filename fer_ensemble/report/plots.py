@@ -125,7 +125,10 @@ def draw_training_curves(histories, column):
             )
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if max(map(len, (history["epoch"] for history in histories.values()))) == 1:
+        axes.set_xticks([1])
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles = [Line2D([], [], color=colours[run], label=run) for run in runs]
     handles += [
         Line2D([], [], color=INK, linestyle="-", label="held out"),

@@ -34,6 +34,10 @@ class BatchJob:
     def __str__(self):
         return f"{shlex.join(['sbatch', *self.flags])} <<'END'\n{self.script}END"
 
+    def check(self):
+        """Raises ValueError if SLURM would refuse the job."""
+        _call("sbatch", "--test-only", *self.flags, script=self.script)
+
     def submit(self):
         """Returns the job's id.
 

@@ -127,21 +127,21 @@ def submit_members(members, prediction, options, request, dry_run, prepare):
         f"{len(missing) - len(to_submit)} in SLURM's queue, {len(to_submit)} to submit",
         flush=True,
     )
+    submit, arrays = _show if dry_run else _submit, set(queued.values())
     if not dry_run:
         prepare()
-        if options.overwrite:
-            discard_members(to_submit)
         (pathlib.Path(options.experiments) / LOGS).mkdir(parents=True, exist_ok=True)
-    submit = _show if dry_run else _submit
-    arrays = set(queued.values())
     if to_submit:
-        what = f"an array of {len(to_submit)}: {', '.join(member.name for member in to_submit)}"
-        arrays.add(submit(make_array(to_submit, options, request), what))
-    elsewhere = _find_elsewhere(
-        members, {*queued, *(task_number(member.settings) for member in to_submit)}, options
-    )
+        array = make_array(to_submit, options, request)
+        if options.overwrite and not dry_run:
+            array.check()  # before anything is lost
+            discard_members(to_submit)
+        names = ", ".join(member.name for member in to_submit)
+        arrays.add(submit(array, f"an array of {len(to_submit)}: {names}"))
+    coming = {*queued, *(task_number(member.settings) for member in to_submit)}
+    elsewhere = _find_elsewhere(members, coming, options)
     if elsewhere:
-        print(f"no prediction yet: nobody trains {', '.join(elsewhere)}")
+        print(f"no prediction: nothing is submitted for the other folds, {', '.join(elsewhere)}")
         return
     if not dry_run:  # the new one waits for the same arrays, too
         cancel_waiting(prediction_name(options.experiments))

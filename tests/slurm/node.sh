@@ -69,18 +69,20 @@ KillWait=20
 MinJobAge=3600
 MailProg=/bin/true
 NodeName=$node NodeAddr=127.0.0.1 CPUs=2 RealMemory=$memory State=UNKNOWN
-PartitionName=test Nodes=$node Default=YES MaxTime=1:00:00 State=UP
+PartitionName=test Nodes=$node Default=YES State=UP
 END
 }
 
 stop() {
-    local name pid
-    [[ -f $SLURM_CONF ]] && scancel --full --signal=KILL --user=root 2>/dev/null || true
-    [[ -f $SLURM_CONF ]] && scancel --user=root 2>/dev/null || true
+    local name pid attempt
+    [[ ! -f $SLURM_CONF ]] || timeout 10 scancel --user=root 2>/dev/null || true
     for name in slurmd slurmctld munged; do
         pid=$(cat "$folder/$name.pid" 2>/dev/null) || continue
-        kill "$pid" 2>/dev/null || true
-        while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+        kill "$pid" 2>/dev/null || continue
+        for attempt in {1..100}; do # not for ever: nobody may be there to reap it
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.1
+        done
     done
 }
 

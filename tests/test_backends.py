@@ -121,7 +121,8 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(backend, sta
     member = pathlib.Path("exp_" + str(fold), "cnn_0")
     flags = [*FLAGS, f"--fold={fold}", f"--data={tiny_data}", f"--experiments={tmp_path}"]
     process = start(backend, "model_train.py", *flags)
-    while not (tmp_path / member / "progress.json").exists() and process.poll() is None:  # the first step has ended
+    # It is there once the first step has ended.
+    while not (tmp_path / member / "progress.json").exists() and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
     assert " stands at " in finish(process, code=143)

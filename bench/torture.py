@@ -150,7 +150,7 @@ class Torture:
         for folder in self.complete:
             if not files.is_complete(folder):
                 sys.exit(f"{folder} was complete, and is not any more")
-        for path in self.folder.glob("*/*.h5"):
+        for path in self.folder.glob("*/[!.]*.h5"):  # a hidden one is what a kill in a write left behind
             read_dataset(path)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -13,6 +14,9 @@ from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import CLASS_NAMES, PRIVATE_TEST, PUBLIC_TEST, TRAINING, UNLABELLED
 from fer_ensemble.data.store import convert_inputs, write_dataset
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+
+# A shell that runs us in the background has us ignore Ctrl-C: the processes that the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TINY_CLASSES = ("happy", "surprise", "neutral")

@@ -19,6 +19,7 @@ from PIL import Image
 
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.store import write_dataset
+from fer_ensemble.members import files
 from fer_ensemble.members.inference import read_predictions
 
 pytest.importorskip("jax", reason="jax is not installed")
@@ -100,6 +101,7 @@ def predicted(start, trained, tiny_dataset, tmp_path_factory):
         ensemble = shutil.copytree(trained, tmp_path_factory.mktemp(name) / "ensemble")
         folders[name] = ensemble, ensemble.with_name("results")
         flags = [f"--ensemble={ensemble}", "--runs=cnn_0", "--allow_missing", f"--output={folders[name][1]}"]
+        flags += ["--precision=float32"]  # for the same digits
         processes.append(start(name, "predict.py", *flags, f"--data={data}"))
         processes.append(start(name, "predict.py", *flags, f"--images={face}"))
     for process in processes:
@@ -121,8 +123,7 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(backend, sta
     member = pathlib.Path("exp_" + str(fold), "cnn_0")
     flags = [*FLAGS, f"--fold={fold}", f"--data={tiny_data}", f"--experiments={tmp_path}"]
     process = start(backend, "model_train.py", *flags)
-    # It is there once the first step has ended.
-    while not (tmp_path / member / "progress.json").exists() and process.poll() is None:
+    while not (files.read_progress(tmp_path / member) or {}).get("epoch") and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
     assert " stands at " in finish(process, code=143)

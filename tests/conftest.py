@@ -15,7 +15,7 @@ from fer_ensemble.data.dataset import CLASS_NAMES, PRIVATE_TEST, PUBLIC_TEST, TR
 from fer_ensemble.data.store import convert_inputs, write_dataset
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 
-# A shell that runs us in the background has us ignore Ctrl-C: the processes that the tests start would inherit that.
+# A shell that runs us in the background has us ignore Ctrl-C, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]

@@ -6,7 +6,7 @@ import numpy as np
 def find_copies(images):
     """Numbers the groups of byte-identical images.
 
-    FER2013 contains 1,840 images that repeat an earlier one, across its splits too. Who splits the data keeps a
+    FER2013 contains 1,853 images that repeat an earlier one, across its splits too. Who splits the data keeps a
     group together; who scores can leave the copies out.
 
     Args:

@@ -15,8 +15,8 @@ from fer_ensemble.data.dataset import CLASS_NAMES, PRIVATE_TEST, PUBLIC_TEST, TR
 from fer_ensemble.data.store import convert_inputs, write_dataset
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 
-# What a shell in the background or nohup has us ignore, the processes that the tests start would ignore, too; what we
-# handle, by doing nothing, they do not inherit.
+# What a shell in the background or nohup has us ignore, the processes that the tests start would ignore, too; what
+# we handle, by doing nothing, they do not inherit.
 for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda number, frame: None)

@@ -9,7 +9,6 @@ import hashlib
 import pathlib
 import re
 import shlex
-import shutil
 
 from fer_ensemble.launch.plan import discard_members, training_command
 from fer_ensemble.launch.slurm import BatchJob, cancel_waiting, find_queued
@@ -119,7 +118,13 @@ def submit_members(members, prediction, options, request, dry_run, prepare):
     Raises:
         ValueError: If SLURM is not there, or refuses.
     """
-    queued = {} if dry_run and not shutil.which("squeue") else find_queued(array_name(options.experiments))
+    try:
+        queued = find_queued(array_name(options.experiments))
+    except ValueError:
+        if not dry_run:
+            raise
+        print("SLURM's queue cannot be asked here: all unfinished members are shown")
+        queued = {}
     missing = [member for member in members if not member.complete]
     to_submit = [member for member in missing if task_number(member.settings) not in queued]
     print(

@@ -138,7 +138,8 @@ def launch(folder, *flags, path=""):
 def test_the_dry_run_needs_no_slurm_and_prints_what_bash_accepts(tmp_path):
     answer = launch(tmp_path, "--slurm", "--partition=gpu", "--array=%8", "--dry_run", "--", "--data=own.csv")
     assert answer.returncode == 0, answer.stderr
-    head, jobs = answer.stdout.split("\n", 1)
+    warning, head, jobs = answer.stdout.split("\n", 2)
+    assert warning == "SLURM's queue cannot be asked here: all unfinished members are shown"
     assert head == "experiments: 0 of 16 members complete, 0 in SLURM's queue, 16 to submit"
     assert list(tmp_path.iterdir()) == []
     # A function in sbatch's place is given what sbatch would be.

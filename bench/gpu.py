@@ -70,7 +70,7 @@ def main(arguments):
         return Bench(gpus[:1] if DEVICE.value == "gpu" else [], pathlib.Path(OUTPUT.value).resolve()).run()
     except Stopped as stopped:
         print(f"stopped by {stopped.signal.name}; what was measured until then is in {OUTPUT.value}")
-        return 128 + stopped.signal
+        return command.EXIT_SIGNAL + stopped.signal
 
 
 class Bench:

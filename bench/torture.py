@@ -13,7 +13,6 @@ import argparse
 import collections
 import gzip
 import hashlib
-import os
 import pathlib
 import random
 import shutil
@@ -24,12 +23,14 @@ import tempfile
 import time
 
 import numpy as np
-
-from fer_ensemble.data.store import read_dataset
-from fer_ensemble.members import files
-from fer_ensemble.members.inference import read_predictions
+from train_step import processor_seconds
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+from fer_ensemble.data.store import read_dataset  # noqa: E402
+from fer_ensemble.members import files  # noqa: E402
+from fer_ensemble.members.inference import read_predictions  # noqa: E402
+
 SETTINGS = ["--deterministic", "--width=4", "--input_size=16", "--epochs=4", "--batch_size=8", "--dropout=0.1"]
 SETTINGS += ["--ema=0.9"]
 WORKERS = 2
@@ -44,15 +45,6 @@ class Task:
         self.kind, self.folder = kind, folder
         self.command = [sys.executable, *map(str, arguments)]
         self.kills_left = KILLS[kind]
-
-
-def processor_seconds(process):
-    """Returns the processor's time that a process has taken, all its threads; 0 when it has ended."""
-    try:
-        fields = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Attempt:
@@ -138,9 +130,7 @@ class Torture:
         """Exits if a complete member is not whole, or one that was complete is not any more."""
         for record_path in self.folder.glob("*/experiments/exp_*/*/member.json"):
             folder = record_path.parent
-            record = files.read_record(folder)
-            for name in record["files"]:
-                files.check_file(folder, record, name)
+            files.check_files(folder)
             for path in folder.glob("predictions*.h5"):
                 read_predictions(path)
             digest = hashlib.sha256(record_path.read_bytes()).hexdigest()

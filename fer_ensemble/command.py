@@ -15,6 +15,8 @@ flags.disclaim_key_flags()
 EXIT_ERROR = 1
 EXIT_HELD = 75  # another process holds the member: try again later (EX_TEMPFAIL of sysexits.h)
 EXIT_SIGNAL = 128  # plus the number of the signal that stopped us, as shells count it
+# Taken for something the user can mend: told in one line.
+TOLD_ERRORS = (ValueError, OSError, ImportError, MemoryError)
 
 
 _FULL = " - make room, then give the same command again: what is finished is whole, and it goes on from there"
@@ -79,7 +81,7 @@ def _call(main, arguments):
     except BrokenPipeError:  # the reader of our output left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR
-    except (ValueError, OSError, ImportError, MemoryError) as error:
+    except TOLD_ERRORS as error:
         if flags.FLAGS.verbosity > 0:
             raise
         return _fail(f"{error}{_ADVICE.get(getattr(error, 'errno', None), '')}", EXIT_ERROR)

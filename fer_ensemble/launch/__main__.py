@@ -33,7 +33,7 @@ import sys
 from absl import flags
 
 from fer_ensemble import command
-from fer_ensemble.command import EXIT_ERROR, EXIT_HELD, define_flags, settings_from_flags
+from fer_ensemble.command import EXIT_ERROR, EXIT_HELD, EXIT_SIGNAL, define_flags, settings_from_flags
 from fer_ensemble.launch.local import Job, run_jobs
 from fer_ensemble.launch.plan import (
     REPOSITORY,
@@ -134,7 +134,7 @@ def main(sample, given, slurm, arguments):
                 begun = run_jobs(_list_jobs(to_train, options), workers, display)
         except Stopped as stopped:
             print(f"stopped by {stopped.signal.name}, and so are the workers. To go on: {_resume(given)}")
-            return 128 + stopped.signal
+            return EXIT_SIGNAL + stopped.signal
         missing = [run for run, member in zip(begun, to_train, strict=True) if not _is_done(run, member)]
         if missing:
             return _report_missing(missing, len(members), given)

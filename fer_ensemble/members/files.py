@@ -11,7 +11,7 @@ import time
 
 import filelock
 
-from fer_ensemble.command import HeldError
+from fer_ensemble.command import TOLD_ERRORS, HeldError
 from fer_ensemble.files import hash_file, write_text
 
 RECORD = "member.json"  # written last: without it, the directory is unfinished work
@@ -152,8 +152,7 @@ def read_progress(folder):
 
 def write_failure(folder, error):
     """Notes why a training ended: one line, with process and time. Where even that is impossible, nothing."""
-    told = isinstance(error, (ValueError, OSError, ImportError, MemoryError))  # as the commands tell it
-    line = str(error) if told else f"{type(error).__name__}: {error}"
+    line = str(error) if isinstance(error, TOLD_ERRORS) else f"{type(error).__name__}: {error}"
     note = {"error": " ".join(line.split()), **describe_process(), "time": time.time()}
     with contextlib.suppress(OSError):
         write_text(folder / FAILURE, json.dumps(note) + "\n")

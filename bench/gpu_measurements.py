@@ -152,7 +152,7 @@ def measure_training(training, data, sizes, wait=lambda: None):
     chosen = np.resize(np.flatnonzero((dataset.usage == TRAINING) & (dataset.labels >= 0)), sizes.training_images)
     labels, classes = dataset.labels[chosen].astype(np.int64), len(dataset.class_names)
     core, model = _build_training_model(dataset.images[chosen], classes, settings)
-    batches = TrainingBatches(labels, classes, settings, seed=0)
+    batches = TrainingBatches(np.eye(classes)[labels], settings, seed=0)
     options = compile_options(training=True)
     if "steps_per_call" in training:
         options["steps_per_execution"] = training["steps_per_call"]

@@ -68,9 +68,8 @@ def train(dataset, training, folds, settings, seed, fast):
     with tempfile.TemporaryDirectory() as folder:
         model, _ = fit.fit_model(
             dataset.images[own],
-            labels[own],
+            np.eye(len(dataset.class_names))[labels[own]],
             (dataset.images[held_out], labels[held_out]),
-            len(dataset.class_names),
             settings,
             seed,
             Path(folder),

@@ -52,7 +52,7 @@ def prepare_ours(model, width, batch_size, optimizer):
     settings = TrainingSettings(model=model, width=width, batch_size=batch_size, optimizer=optimizer)
     images, labels = draw_data()
     core, training = _build_training_model(images, CLASSES, settings)
-    batches = TrainingBatches(labels, CLASSES, settings, seed=0)
+    batches = TrainingBatches(np.eye(CLASSES)[labels], settings, seed=0)
     training.compile(
         optimizer=build_optimizer(settings, len(batches)),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),

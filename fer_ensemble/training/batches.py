@@ -5,6 +5,7 @@ import numpy as np
 
 from fer_ensemble.training.augmentation import PARTNER_DISTANCE
 from fer_ensemble.training.draws import draw_batch, label_weights
+from fer_ensemble.training.targets import class_weights
 
 
 class TrainingBatches(keras.utils.PyDataset):
@@ -14,25 +15,24 @@ class TrainingBatches(keras.utils.PyDataset):
     changes with the order.
 
     Args:
-        labels: int, shape `(images,)`.
-        classes: Number of classes.
+        targets: Float array of shape `(images, classes)`, each row summing to 1: what the network is to say.
         settings: `TrainingSettings`.
         seed: Seed of the order and of the augmentation.
     """
 
-    def __init__(self, labels, classes, settings, seed):
+    def __init__(self, targets, settings, seed):
         super().__init__()
         self.epoch = 0
         self.first_step = 0
         self._seed = seed
         self._settings = settings
-        self._batch_size = min(settings.batch_size, len(labels))
+        self._batch_size = min(settings.batch_size, len(targets))
         smoothing = settings.label_smoothing
-        targets = ((1 - smoothing) * np.eye(classes) + smoothing / classes)[labels]
+        smooth = (1 - smoothing) * targets + smoothing / targets.shape[1]
         self._weighted = settings.class_weight != "none"
         if self._weighted:
-            targets *= class_weights(labels, classes, settings.class_weight)[labels, None]
-        self._targets = targets.astype(np.float32)
+            smooth *= (targets @ class_weights(targets, settings.class_weight))[:, None]
+        self._targets = smooth.astype(np.float32)
         self._order_epoch = None
 
     @property
@@ -64,24 +64,3 @@ class TrainingBatches(keras.utils.PyDataset):
             self._order_epoch = self.epoch
             self._positions = np.random.default_rng([self._seed, self.epoch]).permutation(len(self._targets))
         return self._positions
-
-
-def class_weights(labels, classes, kind):
-    """Weighs the classes by how rare they are.
-
-    Args:
-        labels: int, shape `(images,)`.
-        classes: Number of classes.
-        kind: `balanced`, in inverse proportion to the classes' images, or `sqrt`, to the square root of that.
-
-    Returns:
-        Float64 array of shape `(classes,)`, whose mean over the images is 1.
-
-    Example:
-
-    >>> class_weights(np.array([0, 0, 0, 1]), 2, "balanced").round(3)
-    array([0.667, 2.   ])
-    """
-    counts = np.bincount(labels, minlength=classes)
-    weights = np.maximum(counts, 1.0) ** {"balanced": -1.0, "sqrt": -0.5}[kind]
-    return weights * len(labels) / (counts @ weights)

@@ -29,14 +29,13 @@ HISTORY_COLUMNS = (
 )  # fmt: skip
 
 
-def fit_model(images, labels, held_out, classes, settings, seed, folder, identity, tensorboard=False):
+def fit_model(images, targets, held_out, settings, seed, folder, identity, tensorboard=False):
     """Trains a network and returns the model to save.
 
     Args:
         images: uint8, shape `(images, 48, 48)`: what it trains on.
-        labels: int, shape `(images,)`.
-        held_out: Tuple of images and labels, as above, that are looked at but not trained on.
-        classes: Number of classes.
+        targets: Float array of shape `(images, classes)`, each row summing to 1: what it is to say of them.
+        held_out: Tuple of images, as above, and labels, int, shape `(images,)`: looked at but not trained on.
         settings: `TrainingSettings`.
         seed: Seed of this member, an int.
         folder: The member's folder, for its state, history and progress.
@@ -54,8 +53,9 @@ def fit_model(images, labels, held_out, classes, settings, seed, folder, identit
     """
     loggers = [_tensorboard(folder)] if tensorboard else []
     keras.utils.set_random_seed(seed)
+    classes = targets.shape[1]
     core, training = _build_training_model(images, classes, settings)
-    batches = TrainingBatches(labels, classes, settings, seed)
+    batches = TrainingBatches(targets, settings, seed)
     optimizer = build_optimizer(settings, len(batches))
     training.compile(
         optimizer=optimizer,
@@ -80,7 +80,7 @@ def fit_model(images, labels, held_out, classes, settings, seed, folder, identit
             variable.assign(ops.copy(value))  # JAX would share the array, and predicting gives it away
         return plain
 
-    batch_size = min(settings.batch_size, len(labels))
+    batch_size = min(settings.batch_size, len(targets))
     progress = Progress(folder, settings.epochs, batches.steps, batch_size)
 
     def look_at_held_out():

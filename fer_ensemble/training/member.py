@@ -17,6 +17,7 @@ from fer_ensemble.members import files
 from fer_ensemble.training.determinism import make_deterministic
 from fer_ensemble.training.settings import FOLDS, TrainingSettings, list_differences
 from fer_ensemble.training.state import describe_position, read_notes
+from fer_ensemble.training.targets import choose_targets
 
 # What a complete member has no use for.
 LEFT_BEHIND = (files.STATE, files.PROGRESS, files.FAILURE)
@@ -88,6 +89,8 @@ def _train(settings, options, folder, dataset, folds, identity):
     training = dataset.split(TRAINING)
     labelled = dataset.labels[training] != UNLABELLED
     own, held_out = training[labelled & (folds != settings.fold)], training[labelled & (folds == settings.fold)]
+    votes = None if dataset.votes is None else dataset.votes[own]
+    targets = choose_targets(dataset.labels[own], votes, dataset.class_names, settings.labels)
     print(
         f"{settings.run}, fold {settings.fold}: {len(own):,} images to train on, {len(held_out):,} held out, "
         f"{settings.epochs} epochs, {precision} on {device.describe_device()}",
@@ -95,9 +98,8 @@ def _train(settings, options, folder, dataset, folds, identity):
     )
     model, history = fit_model(
         dataset.images[own],
-        dataset.labels[own].astype(np.int64),
+        targets,
         (dataset.images[held_out], dataset.labels[held_out].astype(np.int64)),
-        len(dataset.class_names),
         settings,
         seed,
         folder,

@@ -79,6 +79,12 @@ class TrainingSettings:
         0.1, "Share of each label spread evenly over all classes.", least=0.0, below=1.0
     )
 
+    labels: str = _setting(
+        "fer2013",
+        "What it trains on. fer2013: the data set's labels; ferplus: the shares of FER+'s ten voters, where the "
+        "data have votes (--data=fer2013.csv,fer2013new.csv). Scores stay those of the labels.",
+        choices=("fer2013", "ferplus"),
+    )
     class_weight: str = _setting(
         "none",
         "How much an image counts in the loss. none: all alike; balanced: each class the same in all; sqrt: half "

@@ -13,7 +13,7 @@ LABELS = np.arange(22) % 5
 
 def make(seed=0, labels=LABELS, batch_size=4, epoch=0, **changes):
     settings = TrainingSettings(batch_size=batch_size, **{**PLAIN, **changes})
-    batches = TrainingBatches(labels, 5, settings, seed)
+    batches = TrainingBatches(np.eye(5)[labels], settings, seed)
     batches.epoch = epoch
     return batches
 

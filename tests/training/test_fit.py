@@ -27,8 +27,8 @@ def fit(tiny_dataset, tmp_path):
 
     def fit(seed=0, folder=tmp_path, tensorboard=False, **changes):
         settings = TrainingSettings(**{**TINY, **changes})
-        seen, unseen = (images[~held_out], labels[~held_out]), (images[held_out], labels[held_out])
-        return fit_model(*seen, unseen, 3, settings, seed, folder, {"whose": "mine"}, tensorboard)
+        seen, unseen = (images[~held_out], np.eye(3)[labels[~held_out]]), (images[held_out], labels[held_out])
+        return fit_model(*seen, unseen, settings, seed, folder, {"whose": "mine"}, tensorboard)
 
     return fit
 

@@ -24,6 +24,7 @@ CHOICES = {
     "model": "cnn, resnet",
     "downsampling": "maxpool, stride",
     "optimizer": "sgd, adamw, muon",
+    "labels": "fer2013, ferplus",
     "class_weight": "none, balanced, sqrt",
     "precision": "auto, float32, mixed_float16, mixed_bfloat16",
 }

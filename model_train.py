@@ -14,17 +14,22 @@ Examples:
   done
 """
 
+from absl import flags
+
 from fer_ensemble.command import define_flags, run, settings_from_flags
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.variations import VARY_HELP, vary_settings
 
 define_flags(TrainingSettings)
 define_flags(TrainingOptions)
+VARY = flags.DEFINE_multi_string("vary", [], VARY_HELP)
 
 
 def main(arguments):
     if arguments:
         raise ValueError(f"model_train.py takes flags only. Received: {' '.join(arguments)}")
-    settings, options = settings_from_flags(TrainingSettings), settings_from_flags(TrainingOptions)
+    settings = vary_settings(settings_from_flags(TrainingSettings), VARY.value)
+    options = settings_from_flags(TrainingOptions)
     from fer_ensemble.training.member import train_member
 
     train_member(settings, options)

@@ -53,6 +53,7 @@ from fer_ensemble.launch.workers import find_gpus, worker_environments
 from fer_ensemble.members.files import is_complete, member_folder
 from fer_ensemble.signals import Stopped
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingOptions, TrainingSettings
+from fer_ensemble.training.variations import VARY_HELP
 
 SAMPLE_FLAGS = REPOSITORY / "experiments" / "sample.flags"
 LOG_NAME = "train.log"
@@ -79,6 +80,7 @@ CPU_WORKERS = flags.DEFINE_integer(
     "far as there are 3 GiB of free memory for each.",
     lower_bound=0,
 )
+VARY = flags.DEFINE_multi_string("vary", [], VARY_HELP)
 DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Print what would be done, and do nothing.")
 STATUS = flags.DEFINE_boolean("status", False, "Print how each member stands, and do nothing.")
 WATCH = flags.DEFINE_boolean("watch", False, "With --status: print it anew every two seconds.")
@@ -109,7 +111,7 @@ def main(sample, given, slurm, arguments):
         folders = [member_folder(options.experiments, fold, run) for fold in folds for run in run_names]
         show_status(folders, WATCH.value)
         return 0
-    members = plan_members(runs, folds, settings, options)
+    members = plan_members(runs, folds, settings, options, VARY.value)
     prediction = prediction_command(runs, options)
     if sample:
         print(f"no --data given: the bundled sample, with {' '.join(sample)}")

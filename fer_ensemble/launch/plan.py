@@ -10,6 +10,7 @@ import sys
 
 from fer_ensemble.members import files
 from fer_ensemble.training.settings import RUNS, TrainingSettings, list_differences
+from fer_ensemble.training.variations import vary_settings
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
@@ -77,7 +78,7 @@ def _split(flag, text):
     return values
 
 
-def plan_members(runs, folds, settings, options):
+def plan_members(runs, folds, settings, options, variations=()):
     """Lists the members that an ensemble needs, and sees which of them are complete.
 
     They come fold by fold, so that every architecture is met early and the time left is soon known.
@@ -87,6 +88,7 @@ def plan_members(runs, folds, settings, options):
         folds: List of fold numbers.
         settings: `TrainingSettings` that all of them share; its model, replica and fold count for nothing.
         options: `TrainingOptions`.
+        variations: What differs in some of the runs, as `vary_settings` takes it.
 
     Returns:
         List of `PlannedMember`.
@@ -98,7 +100,7 @@ def plan_members(runs, folds, settings, options):
     members = []
     for fold in folds:
         for model, replica in runs:
-            own = dataclasses.replace(settings, model=model, replica=replica, fold=fold)
+            own = vary_settings(dataclasses.replace(settings, model=model, replica=replica, fold=fold), variations)
             folder = files.member_folder(options.experiments, fold, own.run)
             seconds = None
             if files.is_complete(folder) and not options.overwrite:

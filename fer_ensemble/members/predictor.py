@@ -6,7 +6,7 @@ from fer_ensemble.members import files
 from fer_ensemble.members.views import average_views
 
 # The settings that decide which layers a network has; the others decide its weights.
-_ARCHITECTURE = ("model", "width", "input_size", "downsampling")
+_ARCHITECTURE = ("model", "width", "input_size", "stem_stride", "downsampling")
 
 
 class Predictor:

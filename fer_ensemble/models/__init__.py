@@ -11,7 +11,7 @@ def build_model(settings, classes, fast=False):
     """Builds the network that the settings name, with fresh weights.
 
     Args:
-        settings: Object with `model`, `width`, `input_size`, `dropout` and `downsampling`, as
+        settings: Object with `model`, `width`, `input_size`, `dropout`, `stem_stride` and `downsampling`, as
             `fer_ensemble.training.settings.TrainingSettings` has them.
         classes: Number of classes.
         fast: Whether to train with the fused batch normalisation. The plain network has the same weights in
@@ -27,6 +27,7 @@ def build_model(settings, classes, fast=False):
         "input_size": settings.input_size,
         "dropout": settings.dropout,
         "normalization": FastNormalization if fast else PlainNormalization,
+        "stem_stride": settings.stem_stride,
     }
     if settings.model == "resnet":
         return build_resnet(**arguments, downsampling=settings.downsampling)

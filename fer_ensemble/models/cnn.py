@@ -6,7 +6,7 @@ from keras import layers
 from fer_ensemble.models.layers import PlainNormalization, logits_layer, normalized_convolution, pixels_to_features
 
 
-def build_cnn(classes, width, input_size, dropout, normalization):
+def build_cnn(classes, width, input_size, dropout, normalization, stem_stride=1):
     """Builds the CNN: groups of 4, 3 and 2 convolutions of `width`, 2 and 4 times `width` channels,
     each group followed by max pooling, then dense layers of 8 and 4 times `width` features and the logits.
     Everything but the logits is batch normalised.
@@ -17,15 +17,18 @@ def build_cnn(classes, width, input_size, dropout, normalization):
         input_size: Height and width, in pixels, at which the convolutions see the face.
         dropout: Probability of dropping a feature before each dense layer.
         normalization: Function without arguments that makes a batch normalisation layer.
+        stem_stride: Stride of the first convolution.
 
     Returns:
         Uncompiled `keras.Model` from grey values 0..255, shape `(batch, 48, 48, 1)`, to float32 logits,
         shape `(batch, classes)`.
     """
     pixels, features = pixels_to_features(input_size)
+    strides = stem_stride
     for convolutions, multiple in ((4, 1), (3, 2), (2, 4)):
         for _ in range(convolutions):
-            features = normalized_convolution(features, multiple * width, normalization)
+            features = normalized_convolution(features, multiple * width, normalization, strides)
+            strides = 1
         features = layers.MaxPooling2D()(features)
     features = layers.Flatten()(features)
     for multiple in (8, 4):

@@ -6,7 +6,7 @@ from keras import layers
 from fer_ensemble.models.layers import logits_layer, normalized_convolution, pixels_to_features
 
 
-def build_resnet(classes, width, input_size, dropout, normalization, downsampling="maxpool"):
+def build_resnet(classes, width, input_size, dropout, normalization, downsampling="maxpool", stem_stride=1):
     """Builds a ResNet of 18 weighted layers for small images: a 3x3 stem, four groups of two residual blocks
     with 1, 2, 4 and 8 times `width` channels, global average pooling, and the logits.
 
@@ -18,17 +18,18 @@ def build_resnet(classes, width, input_size, dropout, normalization, downsamplin
         normalization: Function without arguments that makes a batch normalisation layer.
         downsampling: What halves the feature maps between two groups: `maxpool`, or `stride` for a first
             convolution of stride 2, as in the paper.
+        stem_stride: Stride of the first convolution.
 
     Returns:
         Uncompiled `keras.Model` from grey values 0..255, shape `(batch, 48, 48, 1)`, to float32 logits,
         shape `(batch, classes)`.
 
     Source:
-        He et al. (2015), https://arxiv.org/abs/1512.03385. Departures: no stride and no pooling in the stem,
-        since 48 pixels have none to spare, and max pooling between the groups.
+        He et al. (2015), https://arxiv.org/abs/1512.03385. Departures: no pooling in the stem and, by
+        default, no stride, since 48 pixels have none to spare; max pooling between the groups.
     """
     pixels, features = pixels_to_features(input_size)
-    features = normalized_convolution(features, width, normalization)
+    features = normalized_convolution(features, width, normalization, stem_stride)
     for group, multiple in enumerate((1, 2, 4, 8)):
         strides = 1
         if group > 0 and downsampling == "maxpool":

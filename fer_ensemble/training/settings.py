@@ -41,6 +41,12 @@ class TrainingSettings:
         "What halves the resnet's feature maps: max pooling between the groups, or convolutions of stride 2.",
         choices=("maxpool", "stride"),
     )
+    stem_stride: int = _setting(
+        1,
+        "Stride of the first convolution. 2 makes what follows four times cheaper: for more width or more epochs.",
+        least=1,
+        most=2,
+    )
     dropout: float = _setting(
         0.2, "Probability of dropping a feature before each dense layer.", least=0.0, below=1.0
     )

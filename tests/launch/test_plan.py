@@ -71,6 +71,15 @@ def test_the_ensemble_is_every_run_in_every_fold_fold_by_fold(tmp_path):
     assert not any(member.complete for member in members)
 
 
+def test_a_run_may_vary_in_its_settings(tmp_path):
+    options = TrainingOptions(experiments=str(tmp_path))
+    members = plan_members(RUNS, [0], TrainingSettings(width=8), options, ["cnn width=16", "resnet_1 mixup=0.2"])
+    assert [(member.settings.width, member.settings.mixup) for member in members] == [
+        (16, 0.0), (16, 0.0), (8, 0.0), (8, 0.2),
+    ]  # fmt: skip
+    assert "--width=16" in training_command(members[1].settings, options)
+
+
 def test_only_a_folder_with_a_record_is_complete(tmp_path):
     options = TrainingOptions(experiments=str(tmp_path))
     write_record(tmp_path / "exp_0" / "cnn_1", TrainingSettings(replica=1))

@@ -37,6 +37,10 @@ def test_settings_reach_the_network():
         for way in ("maxpool", "stride")
     )
     assert (pooled, strided) == (3, 0)
+    for model in ("cnn", "resnet"):  # 48 pixels, halved by the stem and three times more
+        network = build(model, input_size=48, stem_stride=2)
+        sides = [layer.output.shape[1] for layer in network.layers[2:] if len(layer.output.shape) == 4]
+        assert (max(sides), min(sides)) == (24, 3)
     rates = {layer.rate for layer in build(dropout=0.4).layers if isinstance(layer, keras.layers.Dropout)}
     assert rates == {0.4}
 

@@ -9,6 +9,7 @@ from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSetti
 LIMITS = [
     ("fold", -1, "at least 0"), ("fold", 4, "below 4"), ("replica", -1, "at least 0"), ("seed", -1, "at least 0"),
     ("fold_seed", -1, "at least 0"), ("width", 0, "at least 1"), ("input_size", 15, "at least 16"),
+    ("stem_stride", 0, "at least 1"), ("stem_stride", 3, "at most 2"),
     ("dropout", -0.1, "at least 0"), ("dropout", 1.0, "below 1"), ("learning_rate", -0.1, "at least 0"),
     ("learning_rate", 0.0, "above 0"), ("warmup", -0.1, "at least 0"), ("warmup", 1.0, "below 1"),
     ("weight_decay", -0.1, "at least 0"), ("clip_norm", -0.5, "at least 0"), ("ema", -0.1, "at least 0"),

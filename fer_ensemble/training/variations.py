@@ -1,0 +1,58 @@
+"""Settings of some runs only, in words: `resnet_1 weight_decay=0.05`."""
+
+import dataclasses
+import re
+
+from fer_ensemble.training.settings import TrainingSettings
+
+VARY_HELP = (
+    "Settings of some runs only, which go before the others: the name of an architecture or run, then name=value, "
+    "with blanks between them, as in --vary='resnet_1 weight_decay=0.05 mixup=0.2'. May be given several times; "
+    "what is said last of a setting counts."
+)
+# These are what a run is, or what all members of an ensemble share.
+_FIXED = ("model", "fold", "replica", "fold_seed", "holdout")
+
+
+def vary_settings(settings, variations):
+    """Returns a member's settings, changed by what the variations say of its run.
+
+    Args:
+        settings: `TrainingSettings`.
+        variations: List of texts as `VARY_HELP` describes them.
+
+    Raises:
+        ValueError: If a variation names no run, no setting, or no value for it; also where it is for another run.
+
+    Example:
+
+    >>> vary_settings(TrainingSettings(model="cnn"), ["cnn width=48", "cnn_1 width=64"]).width
+    48
+    """
+    for text in variations:
+        run, *pairs = text.split() or [""]
+        models = TrainingSettings.__dataclass_fields__["model"].metadata["choices"]
+        if not re.fullmatch(rf"({'|'.join(models)})(_\d+)?", run) or not pairs:
+            raise ValueError(
+                f"`vary` must be the name of an architecture or run (such as {models[0]} or {models[0]}_1), then "
+                f"name=value, with blanks between them. Received: {text!r}."
+            )
+        changes = dict(_parse(pair) for pair in pairs)
+        changed = dataclasses.replace(settings, **changes)
+        if run in (settings.model, settings.run):
+            settings = changed
+    return settings
+
+
+def _parse(pair):
+    name, _, value = pair.partition("=")
+    field = TrainingSettings.__dataclass_fields__.get(name)
+    if field is None or name in _FIXED:
+        raise ValueError(f"`vary` takes settings of the training, name=value. Received: {pair!r}.")
+    try:
+        return name, _READERS[field.type](value)
+    except (ValueError, KeyError):
+        raise ValueError(f"`vary`: {name} takes another kind of value. Received: {value!r}.") from None
+
+
+_READERS = {int: int, float: float, str: str, bool: lambda value: {"true": True, "false": False}[value.lower()]}

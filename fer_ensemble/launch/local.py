@@ -93,8 +93,8 @@ def run_jobs(jobs, workers, watch=lambda runs: None, grace=20.0):
             watch(runs)
         finally:
             _end(_running(runs), grace, signals)
-        if signals.received:
-            raise Stopped(signals.received[0])
+            if signals.received:  # whatever the watcher has to say besides
+                raise Stopped(signals.received[0])
     return runs
 
 

@@ -82,7 +82,7 @@ class Display:
         self._members = members
         self._workers = workers
         self._said = set()
-        self._bar = _make_bar(len(members)) if sys.stdout.isatty() else None
+        self._bar = make_bar(len(members)) if sys.stdout.isatty() else None
 
     def __enter__(self):
         if self._bar:
@@ -95,7 +95,7 @@ class Display:
 
     def __call__(self, runs):
         runs = {run.job.name: run for run in runs}
-        reports = {name: _read_report(run) for name, run in runs.items() if run.exit_code is None}
+        reports = {name: read_report(run) for name, run in runs.items() if run.exit_code is None}
         complete = sum(member.complete or _is_done(runs.get(member.name)) for member in self._members)
         times = [self._time(member, runs, reports) for member in self._members]
         left = estimate_seconds_left(times, self._workers)
@@ -145,12 +145,13 @@ class Display:
         self._bar.refresh()
 
 
-def _make_bar(members):
+def make_bar(total):
+    """Returns a `rich` progress bar with one task, which is shown as it is when it is updated and refreshed."""
     from rich.progress import BarColumn, Progress, TextColumn
 
     # We refresh it ourselves: no thread while processes are started.
     bar = Progress(BarColumn(), TextColumn("{task.description}"), transient=True, auto_refresh=False)
-    bar.add_task("", total=members)
+    bar.add_task("", total=total)
     return bar
 
 
@@ -163,7 +164,8 @@ def _place(run):
     return f" on GPU {gpu}" if gpu else ""
 
 
-def _read_report(run):
+def read_report(run):
+    """Returns what the member that a `Run` trains last said of itself, a dictionary; empty if nothing."""
     # An earlier attempt's file may still be there: what it says of the time left no longer holds.
     report = read_progress(run.job.log.parent) or {}
     return report if report.get("pid") == run.process.pid else {}

@@ -1,6 +1,7 @@
 """The member directory: what its files are called, and when it is complete."""
 
 import contextlib
+import csv
 import fcntl
 import json
 import os
@@ -85,6 +86,20 @@ def check_files(folder):
     record = read_record(folder)
     for name in record["files"]:
         check_file(folder, record, name)
+
+
+def read_history(folder):
+    """Reads a member's `history.csv`.
+
+    Returns:
+        Dictionary from each column to its list of floats, one per epoch, None where nothing was measured.
+
+    Raises:
+        FileNotFoundError: If there is none: its first epoch has not ended.
+    """
+    with (folder / HISTORY).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) if row[name] else None for row in rows] for name in (rows[0] if rows else ())}
 
 
 @contextlib.contextmanager

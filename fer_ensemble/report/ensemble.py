@@ -1,6 +1,5 @@
 """The ensemble's results: from a folder of members to tables, files and one page."""
 
-import csv
 import dataclasses
 import pathlib
 
@@ -82,7 +81,8 @@ def report_ensemble(options):
     output.mkdir(parents=True, exist_ok=True)
     write_results(output, report, parts, temperature if options.calibrate and temperature else 1)
     galleries = _collect_galleries(output, report, parts, known)
-    page = format_html(report, galleries, [member.record for member in members], _read_histories(members))
+    histories = {member.name: files.read_history(member.folder) for member in members}
+    page = format_html(report, galleries, [member.record for member in members], histories)
     write_text(output / "report.html", page)
     print(f"written to {output}: report.html, predictions.csv, scores.json and more")
 
@@ -173,15 +173,3 @@ def _training_command(name, members, experiments):
     fixed = {"model": model, "replica": replica, "fold": fold, "experiments": experiments, "data": "DATA"}
     others = {key: value for key, value in given.items() if value != defaults.get(key) and key not in fixed}
     return "python model_train.py " + " ".join(f"--{key}={value}" for key, value in {**fixed, **others}.items())
-
-
-def _read_histories(members):
-    """Returns the columns of each member's `history.csv`, floats or None where nothing was measured."""
-    histories = {}
-    for member in members:
-        with (member.folder / files.HISTORY).open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        histories[member.name] = {
-            name: [float(row[name]) if row[name] else None for row in rows] for name in (rows[0] if rows else ())
-        }
-    return histories

@@ -12,6 +12,7 @@ from fer_ensemble.report.text import TITLES
 from fer_ensemble.training.settings import TrainingSettings
 
 TEMPLATE = pathlib.Path(__file__).with_name("report.html.jinja")
+STYLE = pathlib.Path(__file__).with_name("style.css")
 MEANINGS = {
     OOF: "each training image, by the members that never saw it",
     SPLITS[PUBLIC_TEST]: "the contest's PublicTest: a second opinion",
@@ -33,18 +34,6 @@ def format_html(report, galleries, records, histories):
     Returns:
         HTML, as text.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {
-        "percent": _percent,
-        "points": _points,
-        "share": _share,
-        "duration": _duration,
-        "p": _p,
-    }
     splits = {name: report["splits"][name] for name in TITLES if name in report["splits"]}
     scored = {name: values for name, values in splits.items() if values["ensemble"]}
     reliability = {
@@ -54,7 +43,8 @@ def format_html(report, galleries, records, histories):
         for name, values in scored.items()
     }
     curves = [draw_training_curves(histories, column) for column in ("accuracy", "loss")]
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return render_page(
+        TEMPLATE,
         report=report,
         titles=TITLES,
         meanings=MEANINGS,
@@ -71,6 +61,32 @@ def format_html(report, galleries, records, histories):
         **describe_provenance(records),
         seconds=sum(report["training_seconds"].values()),
     )
+
+
+def render_page(template, **values):
+    """Fills in a page's template, with the style that all pages share.
+
+    Args:
+        template: `pathlib.Path` of a jinja template; its `<style>` is `{{ style | safe }}`.
+        values: What it speaks of. SVG, as `fer_ensemble.report.plots` draws it, takes the filter `safe`.
+
+    Returns:
+        HTML, as text.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {
+        "percent": _percent,
+        "points": _points,
+        "share": _share,
+        "duration": _duration,
+        "p": _p,
+    }
+    style = STYLE.read_text(encoding="utf-8").rstrip()
+    return environment.from_string(template.read_text(encoding="utf-8")).render(style=style, **values)
 
 
 def describe_provenance(records):

@@ -1,0 +1,164 @@
+"""One trial: members are trained with the values that it tries, in processes of their own, and scored."""
+
+import dataclasses
+import signal
+
+import numpy as np
+
+from fer_ensemble.command import EXIT_HELD, EXIT_SIGNAL
+from fer_ensemble.ensemble.metrics import score
+from fer_ensemble.launch.local import Job, run_jobs
+from fer_ensemble.launch.plan import plan_members, training_command
+from fer_ensemble.launch.workers import find_gpus, worker_environments
+from fer_ensemble.members import files
+from fer_ensemble.members.inference import read_predictions
+from fer_ensemble.signals import STOP_SIGNALS
+from fer_ensemble.sweep.settings import OBJECTIVES
+
+# Of a member that someone stopped, or that another process trains: it is to go on, not to be told as failed.
+GOES_ON = (EXIT_HELD, *(EXIT_SIGNAL + number for number in STOP_SIGNALS), *(-number for number in STOP_SIGNALS))
+
+
+class TrialFailed(Exception):
+    """A trial has come to nothing; says why."""
+
+
+class TrialInterrupted(Exception):
+    """A trial is to go on later."""
+
+
+class TrialPruned(Exception):
+    """A trial was stopped because it went badly."""
+
+
+def plan_trial(folder, settings, folds, options):
+    """Lists a trial's members, and the options to train them with.
+
+    Args:
+        folder: The trial's folder.
+        settings: Its `TrainingSettings`.
+        folds: List of the folds that are held out, one for each member.
+        options: `TrainingOptions` of the sweep.
+
+    Returns:
+        List of `fer_ensemble.launch.plan.PlannedMember`, and `TrainingOptions`.
+    """
+    options = dataclasses.replace(options, experiments=str(folder))
+    return plan_members([(settings.model, settings.replica)], folds, settings, options), options
+
+
+def train_trial(members, options, watch):
+    """Trains the members that are not complete.
+
+    Args:
+        members, options: What `plan_trial` returned.
+        watch: As for `run_jobs`. What it raises ends the trial; the members' states are saved.
+
+    Raises:
+        TrialFailed: If one of them came to nothing.
+        TrialInterrupted: If somebody else stopped one.
+        fer_ensemble.signals.Stopped: After a stop signal.
+    """
+    jobs = [
+        Job(member.name, training_command(member.settings, options), member.folder / "train.log")
+        for member in members
+        if not member.complete
+    ]
+    folders = {member.name: member.folder for member in members}
+
+    def watch_for_failures(runs):
+        for run in runs:  # with one of the members, the whole trial
+            if run.exit_code in GOES_ON:
+                raise TrialInterrupted(run.job.name)
+            if run.exit_code is not None and not files.is_complete(folders[run.job.name]):
+                raise TrialFailed(_explain(run, folders[run.job.name]))
+        watch(runs)
+
+    run_jobs(jobs, _choose_workers(len(jobs)), watch_for_failures)
+
+
+def measure_trial(members, objective):
+    """Returns the objective of complete members: on the images of all of them together.
+
+    Args:
+        members: List of `PlannedMember`.
+        objective: Key of `OBJECTIVES`.
+
+    Raises:
+        TrialFailed: If no image has a label.
+    """
+    name, what, _ = OBJECTIVES[objective]
+    parts = [read_predictions(member.folder / files.PREDICTIONS)[0][name] for member in members]
+    scores = score(
+        np.concatenate([part.probabilities for part in parts]), np.concatenate([p.labels for p in parts])
+    )
+    if scores is None:
+        raise TrialFailed(f"{objective}: no image of {name} has a label")
+    return scores[what]
+
+
+class Pruner:
+    """Stops a trial that goes badly, by the learning curve of its first member. It is a `watch` of `run_jobs`.
+
+    Epochs count as shares of the training, in percent: as the learning rate falls to 0 at the end, short and long
+    trainings are alike at the same share, not after as many epochs.
+
+    Args:
+        trial: `optuna.trial.Trial`.
+        member: `PlannedMember`.
+        objective: Key of `OBJECTIVES`. One that is not out of fold is judged by the accuracy out of fold.
+    """
+
+    def __init__(self, trial, member, objective):
+        self._trial = trial
+        self._folder = member.folder
+        self._epochs = member.settings.epochs
+        self._column = "val_loss" if OBJECTIVES[objective][1] == "log_loss" else "val_accuracy"
+        self._seen = None
+        # By the process that had the trial before.
+        self._reported = set(trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
+
+    def __call__(self, runs):
+        path = self._folder / files.HISTORY
+        changed = path.stat().st_mtime_ns if path.exists() else None
+        if changed in (None, self._seen):
+            return
+        self._seen = changed
+        history = files.read_history(self._folder)
+        if not history or history["epoch"][-1] >= self._epochs:
+            return
+        for epoch, value in zip(history["epoch"], history[self._column], strict=True):
+            percent = round(100 * epoch / self._epochs)
+            if value is not None and percent not in self._reported:
+                self._reported.add(percent)
+                self._trial.report(value, percent)
+        if self._trial.should_prune():
+            raise TrialPruned
+
+
+def forget_state(members):
+    """Removes what the members of a pruned trial could have gone on from: it is most of their bytes."""
+    for member in members:
+        (member.folder / files.STATE).unlink(missing_ok=True)
+
+
+def count_seconds(folder):
+    """Returns the seconds that the members in a trial's folder have been trained, in all their turns."""
+    histories = [files.read_history(path.parent) for path in folder.glob(f"exp_*/*/{files.HISTORY}")]
+    return sum(sum(history.get("seconds", ())) for history in histories)
+
+
+def _choose_workers(members):
+    gpus = find_gpus()
+    workers = worker_environments(gpus, 0)
+    # The threads of the CPU are shared out among those that are there.
+    return workers if gpus or len(workers) <= members else worker_environments(gpus, 0, members)
+
+
+def _explain(run, folder):
+    failure = files.read_failure(folder)
+    if failure:
+        return failure["error"]
+    if run.exit_code == -signal.SIGKILL:
+        return f"{run.job.name} was killed by SIGKILL: out of memory?"
+    return " ".join([f"{run.job.name} ended with exit code {run.exit_code}:", *run.read_last_lines(1)])

@@ -7,12 +7,13 @@ from fer_ensemble.launch.progress import format_seconds, make_bar, read_report
 from fer_ensemble.sweep.results import COMPLETE, RUNNING, find_best, format_objective, format_params
 
 
-def estimate_seconds_left(results, trials):
+def estimate_seconds_left(results, trials, own):
     """Estimates when a study will have all its trials.
 
     Args:
         results: List of `fer_ensemble.sweep.results.Result`.
         trials: How many it is to have.
+        own: Number of this process's present or last trial.
 
     Returns:
         Seconds: the median duration of a trial times the trials that are left, shared out over the processes at
@@ -22,7 +23,8 @@ def estimate_seconds_left(results, trials):
     if not durations:
         return None
     left = max(trials, len(results)) - sum(one.ended for one in results)
-    return left * statistics.median(durations) / max(1, sum(one.state == RUNNING for one in results))
+    others = sum(one.state == RUNNING and one.number != own for one in results)
+    return left * statistics.median(durations) / (others + 1)
 
 
 class Display:
@@ -51,7 +53,7 @@ class Display:
 
     def begin(self, trial, place, results):
         """Tells that a trial, an `optuna.trial.Trial`, begins or goes on in its folder, `place`."""
-        self._sum_up(results)
+        self._sum_up(results, trial.number)
         turn = "goes on" if any(place.glob("exp_*")) else "begins"
         self._say(f"trial {trial.number} {turn}: {format_params(trial.params)}: {place}")
 
@@ -62,7 +64,7 @@ class Display:
             result: Its `Result`.
             results: Those of the whole study.
         """
-        self._sum_up(results)
+        self._sum_up(results, result.number)
         what = format_objective(result.value, self._objective) if result.state == COMPLETE else result.state
         why = f" ({result.error})" if result.error else ""
         after = f"after {format_seconds(result.seconds)}" if result.ended else "and is to go on"
@@ -86,9 +88,10 @@ class Display:
 
         return show
 
-    def _sum_up(self, results):
+    def _sum_up(self, results, own):
         self._ended = sum(one.ended for one in results)
-        best, left = find_best(results, self._objective), estimate_seconds_left(results, self._trials)
+        best = find_best(results, self._objective)
+        left = estimate_seconds_left(results, self._trials, own)
         facts = [f"{self._ended} of {self._trials} trials"]
         if best:
             facts.append(f"best {format_objective(best.value, self._objective)} (trial {best.number})")

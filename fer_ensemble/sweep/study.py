@@ -9,6 +9,7 @@ import dataclasses
 import os
 
 import filelock
+import numpy as np
 
 from fer_ensemble.members.files import find_folders, held, is_held
 from fer_ensemble.training.settings import TrainingSettings
@@ -125,8 +126,9 @@ def claimed_trial(study, folder, trials, ranges):
             known = study.get_trials(deepcopy=False)
             running = [trial for trial in known if not trial.state.is_finished()]
             left = next((trial for trial in running if not is_taken(folder, trial.number)), None)
-            # Seeded anew for each trial: processes of one seed would all draw the same values.
-            study.sampler = optuna.samplers.TPESampler(seed=left.number if left else len(known))
+            # Seeded by the trial: processes of one seed would all draw the same values.
+            seed = np.random.SeedSequence(left.number if left else len(known)).generate_state(1)
+            study.sampler = optuna.samplers.TPESampler(seed=int(seed[0]))
             trial = None
             if left:
                 trial = optuna.trial.Trial(study, left._trial_id)

@@ -44,7 +44,7 @@ def main(arguments):
     options = settings_from_flags(TrainingOptions, overwrite=False)
     from fer_ensemble.sweep.loop import Sweep
 
-    return Sweep(SEARCH.value, settings, options, settings_from_flags(SweepOptions)).run()
+    Sweep(SEARCH.value, settings, options, settings_from_flags(SweepOptions)).run()
 
 
 if __name__ == "__main__":

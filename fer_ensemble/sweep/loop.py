@@ -4,7 +4,6 @@ import dataclasses
 import pathlib
 
 from fer_ensemble import signals
-from fer_ensemble.command import EXIT_ERROR
 from fer_ensemble.data.store import load_dataset
 from fer_ensemble.files import write_text
 from fer_ensemble.launch.plan import parse_folds
@@ -80,10 +79,8 @@ class Sweep:
     def run(self):
         """Works on trials until there are as many as there are to be, and writes the results.
 
-        Returns:
-            The exit code: 1 if no trial is complete, or this process's trials fail one after another.
-
         Raises:
+            ValueError: If no trial is complete, or this process's trials fail one after another.
             fer_ensemble.signals.Stopped: After a stop signal; its `where` tells where the study stands.
         """
         failures = 0
@@ -107,7 +104,7 @@ class Sweep:
                 f"{self._folder} has {ended} of {self._sweep.trials} trials; the same command goes on from there"
             )
             raise
-        return self._conclude(failures)
+        self._conclude(failures)
 
     def _work_on(self, trial, place, display):
         from optuna.trial import TrialState
@@ -158,9 +155,8 @@ class Sweep:
                 page = format_page(self._study, results, self._sweep.objective, self._ranges, self._settings)
                 write_text(self._folder / "report.html", page)
             print(f"written to {self._folder}: report.html, trials.csv, {BEST}")
+        last = next((one.error for one in reversed(results) if one.error), "")
         if failures == FAILURES:
-            raise ValueError(
-                f"{FAILURES} trials failed one after another, the last of them because: "
-                f"{next(one.error for one in reversed(results) if one.state == FAILED)}"
-            )
-        return 0 if best or others else EXIT_ERROR
+            raise ValueError(f"{FAILURES} trials failed one after another, the last of them because: {last}")
+        if not best and not others:
+            raise ValueError(f"None of the {len(results)} trials is complete. The last error was: {last}")

@@ -1,0 +1,109 @@
+import os
+
+import pytest
+
+from fer_ensemble.launch.plan import PlannedMember
+from fer_ensemble.members import files
+from fer_ensemble.sweep.study import open_study
+from fer_ensemble.sweep.trial import (
+    Pruner,
+    TrialFailed,
+    TrialPruned,
+    count_seconds,
+    forget_state,
+    measure_trial,
+    plan_trial,
+    train_trial,
+)
+from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+
+
+def ignore(runs):
+    pass
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A study with 5 complete trials, which at half of their training were right on 50, 51, ... 54 %."""
+    study = open_study(tmp_path / "study", {}, maximize=True, prune=True)
+    for accuracy in range(50, 55):
+        trial = study.ask()
+        trial.report(accuracy / 100, 50)
+        study.tell(trial, 0.6)
+    return study
+
+
+@pytest.fixture
+def curve(study, tmp_path):
+    """A function that gives the next trial's first member the accuracies of so many of its 8 epochs."""
+    member = PlannedMember(TrainingSettings(epochs=8), tmp_path / "exp_0" / "cnn_0", None)
+    member.folder.mkdir(parents=True)
+    trial = study.ask()
+
+    def extend(accuracies, pruner=None):
+        rows = [f"{epoch},1.5,{value},7.5" for epoch, value in enumerate(accuracies, start=1)]
+        path = member.folder / files.HISTORY
+        path.write_text("\n".join(["epoch,val_loss,val_accuracy,seconds", *rows]) + "\n")
+        os.utime(path, (0, len(accuracies)))  # newer than the one before, however coarse the clock
+        pruner = pruner or Pruner(trial, member, "oof_accuracy")
+        pruner([])
+        return pruner
+
+    return extend
+
+
+def test_a_trial_below_the_median_at_the_same_share_of_its_training_is_pruned(curve):
+    pruner = curve([0.1])
+    pruner = curve([0.1, 0.2, 0.3], pruner)  # the others have nothing to compare with here
+    with pytest.raises(TrialPruned):
+        curve([0.1, 0.2, 0.3, 0.51], pruner)
+
+
+def test_a_trial_above_the_median_goes_on(curve, study):
+    curve([0.1, 0.2, 0.3, 0.53])
+    assert study.trials[-1].intermediate_values == {12: 0.1, 25: 0.2, 38: 0.3, 50: 0.53}
+
+
+def test_a_trial_that_another_process_began_is_judged_at_once_and_told_once(curve, study, recwarn):
+    with pytest.raises(TrialPruned):
+        curve([0.1, 0.2, 0.3, 0.4])
+    with pytest.raises(TrialPruned):
+        curve([0.1, 0.2, 0.3, 0.4])
+    assert not recwarn.list
+
+
+def test_a_trial_that_has_ended_is_not_pruned(curve):
+    curve([0.1, 0.2, 0.3, 0.4, 0.4, 0.4, 0.4, 0.4])
+
+
+def test_the_objective_is_that_of_the_members_files(tiny_member):
+    record = files.read_record(tiny_member)
+    member = PlannedMember(TrainingSettings(**record["settings"]), tiny_member, 1.0)
+    assert measure_trial([member], "oof_accuracy") == record["metrics"]["oof"]
+    assert measure_trial([member], "public_accuracy") == record["metrics"]["PublicTest"]
+    loss = files.read_history(tiny_member)["val_loss"][-1]
+    assert measure_trial([member], "oof_log_loss") == pytest.approx(loss, abs=1e-4)
+    assert measure_trial([member, member], "oof_log_loss") == pytest.approx(loss, abs=1e-4)
+
+
+def test_complete_members_are_not_trained_again(tiny_member, tiny_settings, tiny_data):
+    options = TrainingOptions(data=str(tiny_data))
+    members, options = plan_trial(tiny_member.parents[1], tiny_settings, [0], options)
+    train_trial(members, options, ignore)
+    assert not (tiny_member / "train.log").exists()
+
+
+def test_a_trial_whose_member_fails_says_why(tmp_path):
+    options = TrainingOptions(data=str(tmp_path / "none.csv"))
+    members, options = plan_trial(tmp_path / "trial_0", TrainingSettings(), [0], options)
+    with pytest.raises(TrialFailed, match=r"exp_0/cnn_0 ended with exit code 1: .*none.csv does not exist"):
+        train_trial(members, options, ignore)
+
+
+def test_what_a_pruned_trial_could_go_on_from_is_removed_and_its_curve_kept(curve, tmp_path):
+    curve([0.5, 0.5])
+    member = PlannedMember(TrainingSettings(), tmp_path / "exp_0" / "cnn_0", None)
+    (member.folder / files.STATE).write_bytes(b"weights")
+    forget_state([member])
+    assert sorted(path.name for path in member.folder.iterdir()) == [files.HISTORY]
+    assert count_seconds(tmp_path) == 15.0

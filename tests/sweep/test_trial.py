@@ -1,4 +1,6 @@
+import dataclasses
 import os
+import pathlib
 
 import pytest
 
@@ -16,6 +18,8 @@ from fer_ensemble.sweep.trial import (
     train_trial,
 )
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def ignore(runs):
@@ -98,6 +102,23 @@ def test_a_trial_whose_member_fails_says_why(tmp_path):
     members, options = plan_trial(tmp_path / "trial_0", TrainingSettings(), [0], options)
     with pytest.raises(TrialFailed, match=r"exp_0/cnn_0 ended with exit code 1: .*none.csv does not exist"):
         train_trial(members, options, ignore)
+
+
+def test_a_pruned_trials_process_is_stopped_with_its_state_saved(tmp_path, tiny_settings):
+    study = open_study(tmp_path / "study", {}, maximize=True, prune=True)
+    for _ in range(5):
+        others = study.ask()
+        for percent in range(101):
+            others.report(1.1, percent)
+        study.tell(others, 1.1)
+    settings = dataclasses.replace(tiny_settings, epochs=8, batch_size=4)  # a second or more after the 2nd
+    options = TrainingOptions(data=str(ROOT / "data" / "sample.csv.gz"))
+    members, options = plan_trial(tmp_path / "trial_5", settings, [0], options)
+    with pytest.raises(TrialPruned):
+        train_trial(members, options, Pruner(study.ask(), members[0], "oof_accuracy"))
+    assert not files.is_held(members[0].folder) and not files.is_complete(members[0].folder)
+    assert 2 <= files.read_history(members[0].folder)["epoch"][-1] < 8
+    assert (members[0].folder / files.STATE).exists()
 
 
 def test_what_a_pruned_trial_could_go_on_from_is_removed_and_its_curve_kept(curve, tmp_path):

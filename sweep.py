@@ -28,10 +28,12 @@ from absl import flags
 from fer_ensemble.command import define_flags, run, settings_from_flags
 from fer_ensemble.sweep.settings import SweepOptions
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.variations import VARY_HELP
 
 SEARCH = flags.DEFINE_multi_string(
     "search", [], "A setting and what to try: NAME=log:LOW:HIGH, uniform:LOW:HIGH, int:LOW:HIGH or choice:A,B,..."
 )
+VARY = flags.DEFINE_multi_string("vary", [], VARY_HELP)
 define_flags(SweepOptions)
 define_flags(TrainingSettings, skip=("fold",))
 define_flags(TrainingOptions, skip=("overwrite",))
@@ -44,7 +46,7 @@ def main(arguments):
     options = settings_from_flags(TrainingOptions, overwrite=False)
     from fer_ensemble.sweep.loop import Sweep
 
-    Sweep(SEARCH.value, settings, options, settings_from_flags(SweepOptions)).run()
+    Sweep(SEARCH.value, settings, options, settings_from_flags(SweepOptions), VARY.value).run()
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from fer_ensemble.sweep.trial import (
     TrialFailed,
     TrialInterrupted,
     TrialPruned,
+    choose_settings,
     forget_state,
     measure_trial,
     plan_trial,
@@ -45,18 +46,20 @@ class Sweep:
         settings: The `TrainingSettings` that all trials share; its fold counts for nothing.
         options: `TrainingOptions`; its `experiments` is the place of the study if that is not named.
         sweep: `SweepOptions`.
+        variations: Settings of some runs only, as `fer_ensemble.training.variations` describes them.
 
     Raises:
         ValueError: If a flag cannot be, or the study was begun with others.
         ImportError: If Optuna is not installed.
     """
 
-    def __init__(self, search, settings, options, sweep):
+    def __init__(self, search, settings, options, sweep, variations=()):
         import_optuna()
         self._ranges = parse_search(search, settings)
         self._names = [one.name for one in self._ranges]
         self._folds = parse_folds(sweep.folds)
-        self._settings, self._options, self._sweep = settings, options, sweep
+        self._settings, self._options, self._sweep, self._variations = settings, options, sweep, list(variations)
+        choose_settings(settings, variations, {})  # refuses what cannot be read
         self._folder = pathlib.Path(sweep.study) if sweep.study else pathlib.Path(options.experiments) / "sweep"
         plan_trial(self._folder, settings, self._folds, options)  # refuses folds that do not exist
         prune = sweep.prune != "none"
@@ -68,6 +71,7 @@ class Sweep:
         dataset = load_dataset(options.data, options.classes)  # converted now, not by each trial
         flags = dataclasses.asdict(settings) | {
             **{one.name: str(one) for one in self._ranges},
+            "vary": "; ".join(variations),
             "objective": sweep.objective,
             "folds": sweep.folds,
             "classes": ",".join(dataset.class_names),
@@ -113,7 +117,7 @@ class Sweep:
             self._study.tell(trial, **outcome, skip_if_finished=True)
 
         try:
-            settings = dataclasses.replace(self._settings, **trial.params)
+            settings = choose_settings(self._settings, self._variations, trial.params)
             members, options = plan_trial(place, settings, self._folds, self._options)
             watches = [display.watch(members)]
             if self._sweep.prune != "none":
@@ -139,7 +143,8 @@ class Sweep:
             best = find_best(results, self._sweep.objective)
             if best:
                 fold = self._sweep.folds.split(",")[0]
-                facts = (best, self._settings, self._options, fold, self._sweep.objective, len(results))
+                settings = choose_settings(self._settings, self._variations, best.params)
+                facts = (best, settings, self._options, fold, self._sweep.objective, len(results))
                 write_best_flags(self._folder / BEST, *facts)
         return results
 

@@ -12,7 +12,6 @@ from fer_ensemble.sweep.results import (
     format_objective,
     rank_results,
 )
-from fer_ensemble.sweep.search import format_value
 from fer_ensemble.sweep.settings import OBJECTIVES
 
 TEMPLATE = pathlib.Path(__file__).with_name("page.html.jinja")
@@ -41,9 +40,7 @@ def format_page(study, results, objective, ranges, settings):
     plots = [draw_progress([one.number for one in complete], values, OBJECTIVES[objective][2], label)]
     for one in ranges:
         tried = [result.params[one.name] for result in complete]
-        if one.kind == "choice":
-            tried = [format_value(value) for value in tried]
-        plots.append(draw_setting(one.name, tried, values, one.kind == "log", complete.index(best), label))
+        plots.append(draw_setting(one, tried, values, complete.index(best), label))
     names = [one.name for one in ranges]
     return render_page(
         TEMPLATE,

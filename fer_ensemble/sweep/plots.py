@@ -1,6 +1,7 @@
 """Pictures of a study, as SVG for its page."""
 
 from fer_ensemble.report.plots import INK, format_svg, make_figure
+from fer_ensemble.sweep.search import format_value
 
 COLOUR, BEST_COLOUR = "#0072B2", "#D55E00"
 
@@ -17,26 +18,28 @@ def draw_progress(numbers, values, maximize, label):
     Returns:
         SVG, as text.
     """
-    figure, axes = make_figure(5.4, 3.7)
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = make_figure(4.4, 3.4)
     best = []
     for value in values:
         best.append(value if not best else max(best[-1], value) if maximize else min(best[-1], value))
     axes.plot(numbers, values, "o", color=COLOUR, markersize=5, alpha=0.7, label="trial")
     axes.step(numbers, best, where="post", color=BEST_COLOUR, linewidth=1.5, label="best so far")
     axes.set_xlabel("trial")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(label)
     figure.legend(loc="outside upper center", ncols=2, frameon=False, labelcolor=INK)
     return format_svg(figure, "progress")
 
 
-def draw_setting(name, tried, values, logarithmic, best, label):
+def draw_setting(one, tried, values, best, label):
     """Draws the objective over the values of one setting.
 
     Args:
-        name: Of the setting.
-        tried: Its value in each complete trial: numbers, or strings, which are drawn side by side.
+        one: The setting's `fer_ensemble.sweep.search.Range`.
+        tried: Its value in each complete trial.
         values: The trials' objectives.
-        logarithmic: Whether the setting's axis is.
         best: Position of the best trial.
         label: Name of the objective, with its unit.
 
@@ -44,16 +47,15 @@ def draw_setting(name, tried, values, logarithmic, best, label):
         SVG, as text; the best trial stands out.
     """
     figure, axes = make_figure(4.4, 3.4)
-    if isinstance(tried[0], str):
-        names = sorted(set(tried))
-        tried = [names.index(value) for value in tried]
-        axes.set_xticks(range(len(names)), names)
-        axes.set_xlim(-0.5, len(names) - 0.5)
-    elif logarithmic:
+    if one.kind == "choice":
+        tried = [one.values.index(value) for value in tried]
+        axes.set_xticks(range(len(one.values)), map(format_value, one.values))
+        axes.set_xlim(-0.5, len(one.values) - 0.5)
+    elif one.kind == "log":
         axes.set_xscale("log")
         axes.tick_params(axis="x", which="minor", labelcolor=INK, color=INK)
     axes.plot(tried, values, "o", color=COLOUR, markersize=5, alpha=0.7)
     axes.plot(tried[best], values[best], "o", color=BEST_COLOUR, markersize=8)
-    axes.set_xlabel(name)
+    axes.set_xlabel(one.name)
     axes.set_ylabel(label)
-    return format_svg(figure, f"setting-{name}")
+    return format_svg(figure, f"setting-{one.name}")

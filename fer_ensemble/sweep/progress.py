@@ -67,7 +67,7 @@ class Display:
         self._sum_up(results, result.number)
         what = format_objective(result.value, self._objective) if result.state == COMPLETE else result.state
         why = f" ({result.error})" if result.error else ""
-        after = f"after {format_seconds(result.seconds)}" if result.ended else "and is to go on"
+        after = f"after {format_seconds(result.seconds)} of training" if result.ended else "and is to go on"
         self._say(f"trial {result.number}: {what}{why} {after}; {self._overall}")
 
     def watch(self, members):

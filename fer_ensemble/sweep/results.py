@@ -126,13 +126,12 @@ def write_best_flags(path, best, settings, options, fold, objective, trials):
     Args:
         path: Path of the file.
         best: `Result`.
-        settings: The `TrainingSettings` that all trials share.
+        settings: Its `TrainingSettings`.
         options: `TrainingOptions` of the sweep.
         fold: The first fold that it was trained on, as a flag takes it.
         objective: Key of `OBJECTIVES`.
         trials: How many trials the study has by now.
     """
-    settings = dataclasses.replace(settings, **best.params)
     options = dataclasses.replace(options, experiments=str(path.with_name("best")))
     run = settings.model
     lines = [

@@ -2,14 +2,14 @@
 
 import dataclasses
 import difflib
-import math
 
 from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.variations import READERS
 
 FORMS = "log:LOW:HIGH, uniform:LOW:HIGH, int:LOW:HIGH or choice:A,B,..."
 KINDS = {float: ("uniform", "log", "choice"), int: ("int", "log", "choice"), bool: ("choice",), str: ("choice",)}
 # Trials that hold out other images cannot be compared.
-NOT_SEARCHED = ("fold", "fold_seed")
+NOT_SEARCHED = ("fold", "fold_seed", "holdout")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,30 +89,19 @@ def _parse(text, settings):
         raise ValueError(f"`search` takes {' or '.join(kinds)} for `{name}`. Received: {text!r}.")
     parts = numbers.split("," if kind == "choice" else ":")
     try:
-        values = tuple(_read(part.strip(), field.type) for part in parts)
-    except ValueError:
+        values = tuple(READERS[field.type](part.strip()) for part in parts)
+    except (ValueError, KeyError):
         wanted = {bool: "true or false", int: "whole numbers", float: "numbers"}[field.type]
         raise ValueError(f"`search` takes {wanted} for `{name}`. Received: {text!r}.") from None
+    for value in values:
+        try:
+            dataclasses.replace(settings, **{name: value})
+        except ValueError as error:
+            raise ValueError(f"--search={text}: {error}") from None
     if kind == "choice" and len(set(values)) < len(values):
         raise ValueError(f"`search` must name each choice once. Received: {text!r}.")
     if kind != "choice" and not (len(values) == 2 and values[0] < values[1]):
         raise ValueError(f"`search` takes a lower and a higher end, {kind}:LOW:HIGH. Received: {text!r}.")
     if kind == "log" and values[0] <= 0:
         raise ValueError(f"`search` takes ends above 0 for log:LOW:HIGH. Received: {text!r}.")
-    for value in values:
-        try:
-            dataclasses.replace(settings, **{name: value})
-        except ValueError as error:
-            raise ValueError(f"--search={text}: {error}") from None
     return Range(name, kind, values)
-
-
-def _read(text, kind):
-    if kind is bool:
-        if text not in ("true", "false"):
-            raise ValueError(text)
-        return text == "true"
-    value = kind(text)
-    if kind is float and not math.isfinite(value):
-        raise ValueError(text)
-    return value

@@ -14,6 +14,7 @@ from fer_ensemble.members import files
 from fer_ensemble.members.inference import read_predictions
 from fer_ensemble.signals import STOP_SIGNALS
 from fer_ensemble.sweep.settings import OBJECTIVES
+from fer_ensemble.training.variations import vary_settings
 
 # Of a member that someone stopped, or that another process trains: it is to go on, not to be told as failed.
 GOES_ON = (EXIT_HELD, *(EXIT_SIGNAL + number for number in STOP_SIGNALS), *(-number for number in STOP_SIGNALS))
@@ -29,6 +30,18 @@ class TrialInterrupted(Exception):
 
 class TrialPruned(Exception):
     """A trial was stopped because it went badly."""
+
+
+def choose_settings(settings, variations, params):
+    """Returns the `TrainingSettings` of a trial.
+
+    Args:
+        settings: Those that all trials share.
+        variations: What differs in some of the runs, as `vary_settings` takes it.
+        params: Dictionary of the values that the trial tries; they go before all else.
+    """
+    tried = dataclasses.replace(settings, **params)
+    return dataclasses.replace(vary_settings(tried, variations), **params)
 
 
 def plan_trial(folder, settings, folds, options):

@@ -50,9 +50,10 @@ def _parse(pair):
     if field is None or name in _FIXED:
         raise ValueError(f"`vary` takes settings of the training, name=value. Received: {pair!r}.")
     try:
-        return name, _READERS[field.type](value)
+        return name, READERS[field.type](value)
     except (ValueError, KeyError):
         raise ValueError(f"`vary`: {name} takes another kind of value. Received: {value!r}.") from None
 
 
-_READERS = {int: int, float: float, str: str, bool: lambda value: {"true": True, "false": False}[value.lower()]}
+# From what people write to a setting's value.
+READERS = {int: int, float: float, str: str, bool: lambda value: {"true": True, "false": False}[value.lower()]}

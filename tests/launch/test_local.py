@@ -156,6 +156,15 @@ def test_an_error_of_the_watcher_ends_the_jobs(tmp_path):
     assert not is_alive(int(pid_file.read_text()))
 
 
+def test_a_signal_goes_before_what_the_watcher_raises(tmp_path):
+    def watch(runs):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise OSError("the screen is gone")
+
+    with pytest.raises(Stopped):
+        run_jobs([make_job(tmp_path, "a", "import time; time.sleep(60)")], [{}], watch)
+
+
 def test_the_handlers_of_signals_are_given_back(tmp_path):
     before = [signal.getsignal(number) for number in STOP_SIGNALS]
     with pytest.raises(Stopped):

@@ -51,7 +51,8 @@ def test_the_time_left_is_the_median_of_the_ended_trials_shared_by_the_processes
 @pytest.mark.parametrize("command", ["model_train", "fer_ensemble.launch.__main__"])
 def test_both_commands_read_the_best_flags_to_the_last_digit(tmp_path, command, python):
     best = make(3, results.COMPLETE, 0.5, learning_rate=0.1 / 3, model="resnet", flip=False, epochs=30)
-    settings, options = TrainingSettings(width=8, mixup=0.2), TrainingOptions(data="a b.csv", classes="sad,happy")
+    settings = TrainingSettings(width=8, mixup=0.2, **best.params)
+    options = TrainingOptions(data="a b.csv", classes="sad,happy")
     path = tmp_path / "best.flags"
     results.write_best_flags(path, best, settings, options, "0", "oof_accuracy", 20)
     code = f"""

@@ -66,7 +66,7 @@ def test_a_trial_that_has_a_value_keeps_it():
         (["flip=choice:yes,no"], "takes true or false for `flip`"),
         (["epochs=int:1:2.5"], "takes whole numbers for `epochs`"),
         (["dropout=uniform:low:high"], "takes numbers for `dropout`"),
-        (["dropout=uniform:0:nan"], "takes numbers for `dropout`"),
+        (["dropout=uniform:0:nan"], "`dropout` must be a finite number"),
         (["dropout=uniform:0.5:0.1"], "takes a lower and a higher end, uniform:LOW:HIGH"),
         (["dropout=uniform:0.1"], "takes a lower and a higher end"),
         (["epochs=int:1:9:2"], "takes a lower and a higher end"),

@@ -11,6 +11,7 @@ from fer_ensemble.sweep.trial import (
     Pruner,
     TrialFailed,
     TrialPruned,
+    choose_settings,
     count_seconds,
     forget_state,
     measure_trial,
@@ -54,6 +55,14 @@ def curve(study, tmp_path):
         return pruner
 
     return extend
+
+
+def test_what_a_trial_tries_goes_before_what_differs_in_its_run():
+    variations = ["cnn width=5 dropout=0.9", "resnet width=6"]
+    tried = {"model": "cnn", "dropout": 0.1}
+    assert choose_settings(TrainingSettings(), variations, tried) == TrainingSettings(width=5, **tried)
+    tried = {"model": "resnet", "dropout": 0.3}
+    assert choose_settings(TrainingSettings(), variations, tried) == TrainingSettings(width=6, **tried)
 
 
 def test_a_trial_below_the_median_at_the_same_share_of_its_training_is_pruned(curve):

@@ -77,16 +77,19 @@ def open_study(folder, flags, maximize, prune):
         if begun_with is None:
             study.set_user_attr(FLAGS, flags)
             return study
-    begun_with = dataclasses.asdict(TrainingSettings()) | begun_with  # a setting that came later had its default
-    differences = [
-        f"{name}: {value}, not {begun_with[name]}" for name, value in flags.items() if value != begun_with[name]
-    ]
+    defaults = dataclasses.asdict(TrainingSettings())  # of a setting that is newer than the study
+    pairs = [(name, value, begun_with.get(name, defaults.get(name, ""))) for name, value in flags.items()]
+    differences = [f"{name}: {_quote(value)}, not {_quote(old)}" for name, value, old in pairs if value != old]
     if differences:
         raise ValueError(
             f"{folder} was begun with other flags ({'; '.join(differences)}). Give the same ones, or another "
             "--study folder."
         )
     return study
+
+
+def _quote(value):
+    return value if value != "" else "nothing"
 
 
 def locked(folder):

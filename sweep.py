@@ -26,6 +26,7 @@ Examples:
 from absl import flags
 
 from fer_ensemble.command import define_flags, run, settings_from_flags
+from fer_ensemble.launch.plan import parse_folds
 from fer_ensemble.sweep.settings import SweepOptions
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 from fer_ensemble.training.variations import VARY_HELP
@@ -42,11 +43,12 @@ define_flags(TrainingOptions, skip=("overwrite",))
 def main(arguments):
     if arguments:
         raise ValueError(f"sweep.py takes flags only. Received: {' '.join(arguments)}")
-    settings = settings_from_flags(TrainingSettings, fold=0)
+    sweep = settings_from_flags(SweepOptions)
+    settings = settings_from_flags(TrainingSettings, fold=parse_folds(sweep.folds)[0])
     options = settings_from_flags(TrainingOptions, overwrite=False)
     from fer_ensemble.sweep.loop import Sweep
 
-    Sweep(SEARCH.value, settings, options, settings_from_flags(SweepOptions), VARY.value).run()
+    Sweep(SEARCH.value, settings, options, sweep, VARY.value).run()
 
 
 if __name__ == "__main__":

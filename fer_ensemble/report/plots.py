@@ -108,7 +108,7 @@ def draw_training_curves(histories, column):
 
     runs = sorted({run_of(member) for member in histories})
     colours = {run: RUN_COLOURS[place % len(RUN_COLOURS)] for place, run in enumerate(runs)}
-    figure, axes = make_figure(5.4, 3.7)
+    figure, axes = _figure(5.4, 3.7)
     scale, label = {"loss": (1, "loss / nats per image"), "accuracy": (100, "accuracy / %")}[column]
     for member, history in histories.items():
         for name, style in ((column, "--"), (f"val_{column}", "-")):
@@ -136,7 +136,7 @@ def draw_training_curves(histories, column):
     ]
     columns = min(len(handles), 3)
     figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False, labelcolor=INK)
-    return format_svg(figure, f"curves-{column}")
+    return _svg(figure, f"curves-{column}")
 
 
 def draw_reliability(before, after, name):
@@ -150,7 +150,7 @@ def draw_reliability(before, after, name):
     Returns:
         SVG, as text. A dot's area is its bin's share of the images; bins of fewer than 10 images are left out.
     """
-    figure, axes = make_figure(4.4, 4.1)
+    figure, axes = _figure(4.4, 4.1)
     axes.plot([0, 100], [0, 100], color=INK, linewidth=1, linestyle=":")
     for bins, label, colour in ((before, "as averaged", "#D55E00"), (after, "at the temperature", "#0072B2")):
         bins = [one for one in bins or () if one["images"] >= 10]
@@ -164,11 +164,11 @@ def draw_reliability(before, after, name):
     axes.set_xlabel("probability of the predicted class / %")
     axes.set_ylabel("share that is right / %")
     axes.legend(loc="upper left", frameon=False, labelcolor=INK)
-    return format_svg(figure, f"reliability-{name}")
+    return _svg(figure, f"reliability-{name}")
 
 
-def make_figure(width, height):
-    """Returns a figure of one panel and its axes, sizes in inches, whose ink is `INK`."""
+def _figure(width, height):
+    """A figure of one panel, sizes in inches, whose ink is `INK`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -182,13 +182,8 @@ def make_figure(width, height):
     return figure, axes
 
 
-def format_svg(figure, name):
-    """Returns a figure as an SVG element: transparent, its ink that of the text around it, its ids its own.
-
-    Args:
-        figure: As `make_figure` returned it.
-        name: What is shown; tells its parts from those of others on the page.
-    """
+def _svg(figure, name):
+    """The figure as an SVG element: transparent, its ink that of the text around it, its ids its own."""
     import matplotlib
 
     buffer = io.StringIO()

@@ -140,10 +140,11 @@ def write_best_flags(path, best, settings, options, fold, objective, trials):
         f"#   python model_train.py --flagfile={path}",
         f"#   bash splitscript.sh --flagfile={path}",
         "# Each of the two knows some flags that the other does not:",
-        "--undefok=model,replica,fold,runs",
+        "--undefok=model,replica,fold,runs,folds",
         f"--runs={run}_0,{run}_1",
         f"--fold={fold}",
         f"--data={options.data}",
+        *(["--folds=none"] if fold == "none" else []),  # splitscript.sh takes all four otherwise
     ]
     for values in (options, settings):
         for field in dataclasses.fields(values):

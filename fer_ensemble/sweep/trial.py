@@ -101,13 +101,13 @@ def measure_trial(members, objective):
         TrialFailed: If no image has a label.
     """
     name, what, _ = OBJECTIVES[objective]
-    parts = [read_predictions(member.folder / files.PREDICTIONS)[0][name] for member in members]
-    scores = score(
-        np.concatenate([part.probabilities for part in parts]), np.concatenate([p.labels for p in parts])
-    )
-    if scores is None:
-        raise TrialFailed(f"{objective}: no image of {name} has a label")
-    return scores[what]
+    parts = [read_predictions(member.folder / files.PREDICTIONS)[0].get(name) for member in members]
+    if all(parts):
+        labels = np.concatenate([part.labels for part in parts])
+        scores = score(np.concatenate([part.probabilities for part in parts]), labels)
+        if scores:
+            return scores[what]
+    raise TrialFailed(f"{objective}: no image of {name} has a label")
 
 
 class Pruner:

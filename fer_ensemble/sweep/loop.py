@@ -62,12 +62,7 @@ class Sweep:
         choose_settings(settings, variations, {})  # refuses what cannot be read
         self._folder = pathlib.Path(sweep.study) if sweep.study else pathlib.Path(options.experiments) / "sweep"
         plan_trial(self._folder, settings, self._folds, options)  # refuses folds that do not exist
-        prune = sweep.prune != "none"
-        if prune and not settings.validate_every:
-            raise ValueError(
-                f"--prune={sweep.prune} takes looks at the held-out images between the epochs: give "
-                "--validate_every=1, or --prune=none."
-            )
+        _check_held_out(settings, self._folds, sweep)
         dataset = load_dataset(options.data, options.classes)  # converted now, not by each trial
         flags = dataclasses.asdict(settings) | {
             **{one.name: str(one) for one in self._ranges},
@@ -78,7 +73,7 @@ class Sweep:
             "data": dataset.fingerprint[:12],
         }
         del flags["fold"]
-        self._study = open_study(self._folder, flags, OBJECTIVES[sweep.objective][2], prune)
+        self._study = open_study(self._folder, flags, OBJECTIVES[sweep.objective][2], sweep.prune != "none")
 
     def run(self):
         """Works on trials until there are as many as there are to be, and writes the results.
@@ -165,3 +160,16 @@ class Sweep:
             raise ValueError(f"{FAILURES} trials failed one after another, the last of them because: {last}")
         if not best and not others:
             raise ValueError(f"None of the {len(results)} trials is complete. The last error was: {last}")
+
+
+def _check_held_out(settings, folds, sweep):
+    if None in folds and not settings.holdout and (sweep.objective != "public_accuracy" or sweep.prune != "none"):
+        raise ValueError(
+            f"--objective={sweep.objective} with --prune={sweep.prune} takes held-out images. Received: "
+            f"--folds={sweep.folds}. Give --holdout=0.2, too, or --objective=public_accuracy --prune=none."
+        )
+    if sweep.prune != "none" and not settings.validate_every:
+        raise ValueError(
+            f"--prune={sweep.prune} takes looks at the held-out images between the epochs: give "
+            "--validate_every=1, or --prune=none."
+        )

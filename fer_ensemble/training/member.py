@@ -15,7 +15,7 @@ from fer_ensemble.data.store import load_dataset, resolve_dataset
 from fer_ensemble.files import hash_file, replacing
 from fer_ensemble.members import files
 from fer_ensemble.training.determinism import make_deterministic
-from fer_ensemble.training.settings import FOLDS, TrainingSettings, list_differences
+from fer_ensemble.training.settings import FOLDS, TrainingSettings, check_start, list_differences
 from fer_ensemble.training.state import describe_position, read_notes
 from fer_ensemble.training.targets import choose_targets
 
@@ -37,6 +37,7 @@ def train_member(settings, options):
         fer_ensemble.signals.Stopped: After a stop signal; its `where` tells what is saved.
     """
     folder = files.member_folder(options.experiments, settings.fold, settings.run)
+    check_start(settings, folder)
     path = resolve_dataset(options.data, options.classes)
     dataset = load_dataset(path, options.classes)
     folds, folds_fingerprint = load_folds(dataset, path, FOLDS, settings.fold_seed)

@@ -27,7 +27,7 @@ def find_pretrained(settings):
     """
     if settings.pretrained == IMAGENET:
         return _download(settings.model)
-    path = pathlib.Path(settings.pretrained.replace("{fold}", str(settings.fold)))
+    path = settings.pretrained_path
     if path.is_dir():
         if not files.is_complete(path):
             raise FileNotFoundError(f"{path} must hold a finished member to start from (--pretrained).")

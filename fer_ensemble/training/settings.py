@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import pathlib
 
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 # In this order they are numbered (fer_ensemble/launch/submission.py): a new one comes last.
@@ -194,6 +195,11 @@ class TrainingSettings:
         """Name of the run: `cnn_0`."""
         return f"{self.model}_{self.replica}"
 
+    @property
+    def pretrained_path(self):
+        """Path that `pretrained` names, for this fold."""
+        return pathlib.Path(self.pretrained.replace("{fold}", str(self.fold)))
+
 
 def list_differences(settings, recorded):
     """Says which settings are not those of a record: `["width: 8, not 4"]`.
@@ -207,6 +213,16 @@ def list_differences(settings, recorded):
         for field in dataclasses.fields(settings)
     ]
     return [f"{name}: {_brief(value)}, not {_brief(old)}" for name, value, old in pairs if value != old]
+
+
+def check_start(settings, folder):
+    """Raises ValueError if a member is to start from itself: --overwrite would remove it before it is read."""
+    if settings.pretrained:
+        source = settings.pretrained_path.resolve()
+        if folder.resolve() in (source, source.parent):
+            raise ValueError(
+                f"{folder} cannot start from itself (--pretrained). Give another --experiments folder."
+            )
 
 
 def _brief(value):

@@ -39,7 +39,7 @@ def define_flags(settings, skip=()):
             continue
         text = field.metadata["help"]
         choices = field.metadata.get("choices")
-        if choices:
+        if choices and field.type is str:  # absl knows no choice of numbers: the settings check them
             flags.DEFINE_enum(field.name, field.default, choices, text)
         else:
             define = {

@@ -9,7 +9,7 @@ import re
 import sys
 
 from fer_ensemble.members import files
-from fer_ensemble.training.settings import RUNS, TrainingSettings, list_differences
+from fer_ensemble.training.settings import RUNS, TrainingSettings, check_start, list_differences
 from fer_ensemble.training.variations import vary_settings
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -102,6 +102,7 @@ def plan_members(runs, folds, settings, options, variations=()):
         for model, replica in runs:
             own = vary_settings(dataclasses.replace(settings, model=model, replica=replica, fold=fold), variations)
             folder = files.member_folder(options.experiments, fold, own.run)
+            check_start(own, folder)
             seconds = None
             if files.is_complete(folder) and not options.overwrite:
                 record = files.read_record(folder)

@@ -6,7 +6,10 @@ from fer_ensemble.members import files
 from fer_ensemble.members.views import average_views
 
 # The settings that decide which layers a network has; the others decide its weights.
-_ARCHITECTURE = ("model", "width", "input_size", "stem_stride", "downsampling")
+_ARCHITECTURE = (
+    "model", "width", "input_size", "stem_stride", "downsampling", "activation", "input_channels",
+    "pixel_statistics",
+)  # fmt: skip
 
 
 class Predictor:
@@ -49,7 +52,7 @@ class Predictor:
         files.check_file(member.folder, member.record, files.MODEL)
         path = member.folder / files.MODEL
         settings = member.record["settings"]
-        architecture = (*(settings[name] for name in _ARCHITECTURE), len(member.record["class_names"]))
+        architecture = (*(settings.get(name) for name in _ARCHITECTURE), len(member.record["class_names"]))
         if architecture not in self._networks:
             self._networks[architecture] = self._build(keras.saving.load_model(path, compile=False))
         model, folded, network = self._networks[architecture]

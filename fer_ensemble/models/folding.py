@@ -12,17 +12,19 @@ def fold_model(model, precision="float32"):
     layer with a bias and no normalisation. TensorFlow computes that, with the activation after it, in one kernel.
 
     Args:
-        model: Functional `keras.Model` in which only layers without bias, each with no other reader, are batch
-            normalised, as all of this package are.
-        precision: Keras dtype policy of the twin's arithmetic, from the first layer with weights to the one before
-            the last: the grey values are scaled, and the logits and probabilities computed, in the model's own.
+        model: Functional `keras.Model` in which a layer with a kernel, where it is batch normalised, has no bias
+            and no other reader, as all of this package do. The normalisation of anything else, pixels, stays.
+        precision: Keras dtype policy of the twin's arithmetic, from the first layer with a kernel to the one
+            before the last: the grey values are scaled, and the logits and probabilities computed, in the model's
+            own.
 
     Returns:
         Uncompiled `keras.Model` with fresh weights. `fold_weights` gives it the model's.
     """
     normalized = _find_normalized(model)
-    weighted = [position for position, layer in enumerate(model.layers) if layer.weights]
-    inner = {layer.name for layer in model.layers[weighted[0] : weighted[-1]]}
+    folded_away = {normalization.name for normalization in normalized.values()}
+    kernels = [position for position, layer in enumerate(model.layers) if hasattr(layer, "kernel")]
+    inner = {layer.name for layer in model.layers[kernels[0] : kernels[-1]]}
 
     def copy(layer):
         config = layer.get_config()
@@ -33,7 +35,7 @@ def fold_model(model, precision="float32"):
         return type(layer).from_config(config)
 
     def call(layer, inputs, **arguments):
-        return inputs if isinstance(layer, layers.BatchNormalization) else layer(inputs, **arguments)
+        return inputs if layer.name in folded_away else layer(inputs, **arguments)
 
     return keras.models.clone_model(model, clone_function=copy, call_function=call)
 
@@ -64,8 +66,10 @@ def fold_weights(model, folded):
 
 
 def _find_normalized(model):
-    """Returns a dictionary from the names of the layers that are normalised to their normalisation layers."""
-    producers = {id(layer.output): layer.name for layer in model.layers}
+    """Returns a dictionary from the names of layers with a kernel to the layers that normalise them."""
+    producers = {id(layer.output): layer.name for layer in model.layers if hasattr(layer, "kernel")}
     return {
-        producers[id(layer.input)]: layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)
+        producers[id(layer.input)]: layer
+        for layer in model.layers
+        if isinstance(layer, layers.BatchNormalization) and id(layer.input) in producers
     }

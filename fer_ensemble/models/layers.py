@@ -3,7 +3,13 @@
 import functools
 
 import keras
+import numpy as np
 from keras import layers, ops
+
+# Means and standard deviations of red, green and blue, as shares of the range 0..255, as torchvision has them.
+IMAGENET_STATISTICS = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+PIXEL_STATISTICS = "pixel_statistics"  # name of the layer that holds the data set's
+_EPSILON = 1e-6
 
 
 class FusedBatchNormalization(layers.BatchNormalization):
@@ -42,29 +48,73 @@ class FusedBatchNormalization(layers.BatchNormalization):
         return outputs
 
 
-def normalized_convolution(features, filters, normalization, strides=1, kernel_size=3, activation="relu"):
-    """Convolution without bias, batch normalisation, activation: the unit of both architectures."""
+def normalized_convolution(
+    features,
+    filters,
+    normalization,
+    strides=1,
+    kernel_size=3,
+    activation="relu",
+    padding="same",
+    names=(None, None),
+):
+    """Convolution without bias, batch normalisation, activation: the unit of nearly all architectures.
+
+    `names` are those of the convolution and of the normalisation, where weights are to be found by them.
+    """
     features = layers.Conv2D(
         filters,
         kernel_size,
         strides=strides,
-        padding="same",
+        padding=padding,
         use_bias=False,
         kernel_initializer="he_normal",
+        name=names[0],
     )(features)
-    features = normalization()(features)
+    features = normalization(name=names[1])(features)
     return layers.Activation(activation)(features) if activation else features
 
 
-def pixels_to_features(input_size):
-    """Returns the model's input (grey values 0..255) and the same as -1..1 at `input_size` pixels."""
+def pixels_to_features(input_size, channels=1, statistics="unit"):
+    """Makes the model's input, and of it what the first convolution sees.
+
+    Args:
+        input_size: Height and width, in pixels.
+        channels: 1, or 3 for the grey values three times over.
+        statistics: `unit` for values of -1..1; `imagenet` for ImageNet's means and standard deviations, with one
+            channel their averages, taken off values of 0..1; `dataset` for those that `set_pixel_statistics` sets.
+
+    Returns:
+        Tuple of the input, grey values 0..255 of shape `(batch, 48, 48, 1)`, and float32 features of shape
+        `(batch, input_size, input_size, channels)`.
+    """
     pixels = keras.Input((48, 48, 1), name="pixels")
     # float32 until here: the first convolution rounds once, to its own precision.
     features = layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")(pixels)
     if input_size != 48:
         # `training` of this layer is True by default, and would be so for the normalisation after it, too.
         features = layers.Resizing(input_size, input_size, dtype="float32")(features, training=False)
+    if channels == 3:
+        features = layers.Concatenate(dtype="float32")([features] * 3)
+    if statistics == "imagenet":
+        mean, deviation = (
+            values if channels == 3 else values.mean(keepdims=True) for values in IMAGENET_STATISTICS
+        )
+        scale, offset = 1 / (2 * deviation), (1 - 2 * mean) / (2 * deviation)  # from -1..1
+        features = layers.Rescaling(scale.tolist(), offset.tolist(), dtype="float32")(features)
+    elif statistics == "dataset":
+        # Weights, not configuration: members of one architecture differ in them as in all others.
+        features = layers.BatchNormalization(
+            center=False, scale=False, trainable=False, epsilon=_EPSILON, dtype="float32", name=PIXEL_STATISTICS
+        )(features)
     return pixels, features
+
+
+def set_pixel_statistics(model, mean, deviation):
+    """Gives a model with `statistics="dataset"` the mean and standard deviation of its images, in grey values."""
+    shape = model.get_layer(PIXEL_STATISTICS).moving_mean.shape
+    variance = max((deviation / 127.5) ** 2 - _EPSILON, 0)  # the layer adds it again
+    model.get_layer(PIXEL_STATISTICS).set_weights([np.full(shape, mean / 127.5 - 1), np.full(shape, variance)])
 
 
 def logits_layer(classes):

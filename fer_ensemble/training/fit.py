@@ -17,6 +17,7 @@ from fer_ensemble.files import write_text
 from fer_ensemble.members import files
 from fer_ensemble.members.inference import predict_probabilities
 from fer_ensemble.models import add_softmax, build_model
+from fer_ensemble.models.layers import set_pixel_statistics
 from fer_ensemble.training.augmentation import AugmentedImages
 from fer_ensemble.training.batches import TrainingBatches
 from fer_ensemble.training.draws import draw_batch
@@ -29,7 +30,7 @@ HISTORY_COLUMNS = (
 )  # fmt: skip
 
 
-def fit_model(images, targets, held_out, settings, seed, folder, identity, tensorboard=False):
+def fit_model(images, targets, held_out, settings, seed, folder, identity, tensorboard=False, initialize=None):
     """Trains a network and returns the model to save.
 
     Args:
@@ -41,6 +42,8 @@ def fit_model(images, targets, held_out, settings, seed, folder, identity, tenso
         folder: The member's folder, for its state, history and progress.
         identity: JSON value, saved with the state, from which a later process sees whose state it is.
         tensorboard: Whether to write TensorBoard logs.
+        initialize: Function that gives a plain float32 model the weights to start from; None for random ones. Not
+            called where a saved state is.
 
     Returns:
         The model, from grey values to probabilities, of standard Keras layers in float32 only; and the history, a
@@ -55,6 +58,12 @@ def fit_model(images, targets, held_out, settings, seed, folder, identity, tenso
     keras.utils.set_random_seed(seed)
     classes = targets.shape[1]
     core, training = _build_training_model(images, classes, settings)
+    plain = _build_plain_model(classes, settings)
+    saved = read_notes(folder / files.STATE)
+    if initialize and not saved:
+        plain.set_weights(core.get_weights())
+        initialize(plain)
+        core.set_weights(plain.get_weights())
     batches = TrainingBatches(targets, settings, seed)
     optimizer = build_optimizer(settings, len(batches))
     training.compile(
@@ -65,12 +74,10 @@ def fit_model(images, targets, held_out, settings, seed, folder, identity, tenso
     )
     training.optimizer.build(core.trainable_variables)
     variables = core.variables + training.optimizer.variables
-    saved = read_notes(folder / files.STATE)
     history = saved["history"] if saved else []
     if saved:
         load_state(folder / files.STATE, variables)
         print(f"going on after {describe_position(saved, settings.epochs)}", flush=True)
-    plain = _build_plain_model(classes, settings)
 
     def update_plain_model():
         plain.set_weights(core.get_weights())
@@ -121,6 +128,8 @@ def _build_training_model(images, classes, settings):
     # From positions and draws to logits. Only `core` is ever saved: it has nothing random in front of it.
     with _dtype_policy(choose_precision(settings.precision)):
         core = build_model(settings, classes, fast=True)
+    if settings.pixel_statistics == "dataset":
+        set_pixel_statistics(core, images.mean(dtype=np.float64), images.std(dtype=np.float64))
     draws = draw_batch(np.random.default_rng(0), 1, settings)
     inputs = {name: keras.Input(values.shape[1:], name=name) for name, values in draws.items()}
     inputs["positions"] = keras.Input((), dtype="int32", name="positions")

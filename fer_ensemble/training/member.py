@@ -12,10 +12,10 @@ from fer_ensemble import __version__, signals
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, TRAINING, UNLABELLED
 from fer_ensemble.data.folds import load_folds
 from fer_ensemble.data.store import load_dataset, resolve_dataset
-from fer_ensemble.files import replacing
+from fer_ensemble.files import hash_file, replacing
 from fer_ensemble.members import files
 from fer_ensemble.training.determinism import make_deterministic
-from fer_ensemble.training.settings import FOLDS, TrainingSettings, list_differences
+from fer_ensemble.training.settings import FOLDS, TrainingSettings, check_start, list_differences
 from fer_ensemble.training.state import describe_position, read_notes
 from fer_ensemble.training.targets import choose_targets
 
@@ -37,6 +37,7 @@ def train_member(settings, options):
         fer_ensemble.signals.Stopped: After a stop signal; its `where` tells what is saved.
     """
     folder = files.member_folder(options.experiments, settings.fold, settings.run)
+    check_start(settings, folder)
     path = resolve_dataset(options.data, options.classes)
     dataset = load_dataset(path, options.classes)
     folds, folds_fingerprint = load_folds(dataset, path, FOLDS, settings.fold_seed)
@@ -45,7 +46,7 @@ def train_member(settings, options):
         "class_names": list(dataset.class_names),
         "data": {"name": path.name, "images": len(dataset.images), "fingerprint": dataset.fingerprint},
         "folds": {"folds": FOLDS, "seed": settings.fold_seed, "fingerprint": folds_fingerprint},
-    }
+    }  # and `pretrained`, of what it started from, once that is read
     with files.held(folder):
         if options.overwrite:
             _clear(folder)
@@ -57,11 +58,13 @@ def train_member(settings, options):
         saved = read_notes(folder / files.STATE)
         if saved:
             _check_same(folder, identity, saved)
-        started = saved["started"] if saved else _now()
+        started = {"started": _now()}
+        if saved:
+            started = {name: saved[name] for name in ("started", "pretrained") if name in saved}
         (folder / files.FAILURE).unlink(missing_ok=True)
         files.write_progress(folder, _describe_start(saved, settings.epochs))
         try:
-            _train(settings, options, folder, dataset, folds, {**identity, "started": started})
+            _train(settings, options, folder, dataset, folds, {**identity, **started})
         except signals.Stopped as stopped:
             position = describe_position(read_notes(folder / files.STATE), settings.epochs)
             complete = files.is_complete(folder)  # it came at the very end
@@ -82,6 +85,9 @@ def _train(settings, options, folder, dataset, folds, identity):
     from fer_ensemble.members.inference import predict_parts, write_predictions
     from fer_ensemble.training.fit import fit_model
 
+    initialize = None
+    if settings.pretrained and "pretrained" not in identity:
+        identity["pretrained"], initialize = _start_from_pretrained(settings, identity)
     for leftover in folder.glob(".*"):  # half a file of a process that was killed while it wrote
         leftover.unlink()
     precision = device.choose_precision(settings.precision)
@@ -105,6 +111,7 @@ def _train(settings, options, folder, dataset, folds, identity):
         folder,
         identity,
         options.tensorboard,
+        initialize,
     )
     with replacing(folder / files.MODEL) as temporary:
         # An uncompiled twin: looking at the held-out fold compiled the model, and people would load an optimiser.
@@ -126,6 +133,19 @@ def _train(settings, options, folder, dataset, folds, identity):
     _remove(folder, *LEFT_BEHIND)
     scores = ", ".join(f"{name} {score:.2%}" for name, score in record["metrics"].items() if score is not None)
     print(f"{folder} is complete: {scores}")
+
+
+def _start_from_pretrained(settings, identity):
+    from fer_ensemble.training.pretrained import find_pretrained, load_pretrained, may_know_held_out
+
+    path = find_pretrained(settings)
+    print(f"{settings.run}, fold {settings.fold}: starts from {path}", flush=True)
+    seen = may_know_held_out(path, identity)
+    if seen:
+        print("note: what that was trained on may include images held out here; then they are no honest test")
+    facts = {"file": path.name, "sha256": hash_file(path), "may_know_held_out": seen}
+    class_names = identity["class_names"]
+    return facts, lambda model: load_pretrained(model, path, settings, class_names)
 
 
 def member_seed(settings):

@@ -29,14 +29,55 @@ def build_optimizer(settings, steps_per_epoch):
         "use_ema": settings.ema > 0,
         "ema_momentum": settings.ema or 0.99,
     }
+    kinds = {"sgd": keras.optimizers.SGD, "adamw": keras.optimizers.AdamW, "muon": KernelMuon}
+    kind = kinds[settings.optimizer]
     if settings.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=0.9, nesterov=True, **arguments)
-    elif settings.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(**arguments)
-    else:
-        optimizer = KernelMuon(**arguments)
+        arguments |= {"momentum": 0.9, "nesterov": True}
+    if settings.freeze_backbone_epochs or settings.backbone_learning_rate != 1:
+        kind = type(f"TwoRate{kind.__name__}", (TwoRates, kind), {})
+        arguments["frozen_steps"] = settings.freeze_backbone_epochs * steps_per_epoch
+        arguments["backbone_factor"] = settings.backbone_learning_rate
+    optimizer = kind(**arguments)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
+
+
+class TwoRates:
+    """Gives the backbone a learning rate of its own. Comes before an optimiser's class among the bases.
+
+    The head is what follows the convolutions: the variables from the first dense layer's kernel on. It learns at
+    the optimiser's rate; all before it, the backbone, at that rate times `backbone_factor`, and in the first
+    `frozen_steps` steps not at all. Gradients and their moments are computed all the same, so that nothing is
+    compiled anew and Adam knows their size when the backbone begins to learn; the statistics of batch
+    normalisations move.
+
+    Source:
+        Howard & Ruder (2018), https://arxiv.org/abs/1801.06146, for learning rates that differ by layer.
+    """
+
+    def __init__(self, frozen_steps, backbone_factor, **arguments):
+        super().__init__(**arguments)
+        self.frozen_steps = frozen_steps
+        self.backbone_factor = backbone_factor
+
+    def build(self, variables):
+        super().build(variables)
+        self._head = next(number for number, variable in enumerate(variables) if len(variable.shape) == 2)
+        # Noted here: TensorFlow hands `update_step` variables without a name.
+        self._decays = [bool(self.weight_decay) and self._use_weight_decay(variable) for variable in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        if index < self._head:
+            frozen = ops.less(self.iterations, self.frozen_steps)
+            learning_rate = ops.where(frozen, 0.0, learning_rate * self.backbone_factor)
+        if self._decays[index]:
+            rate = ops.cast(learning_rate, variable.dtype)
+            self.assign_sub(variable, ops.convert_to_tensor(variable) * self.weight_decay * rate)
+        super().update_step(gradient, variable, learning_rate)
+
+    def _apply_weight_decay(self, variables):
+        pass  # it is part of each variable's step
 
 
 class KernelMuon(keras.optimizers.AdamW):

@@ -2,8 +2,13 @@
 
 import dataclasses
 import math
+import pathlib
 
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
+# In this order they are numbered (fer_ensemble/launch/submission.py): a new one comes last.
+MODELS = (
+    "cnn", "resnet", "resnet9", "cnn4", "resnet18", "resnet34", "vgg16", "vgg19", "vgg16_bn", "vgg19_bn",
+)  # fmt: skip
 FOLDS = 4
 RUNS = ("cnn_0", "cnn_1", "resnet_0", "resnet_1")  # of the standard ensemble: 4 runs x 4 folds = 16 members
 
@@ -23,7 +28,12 @@ class TrainingSettings:
     """
 
     # What is trained, and on which part of the data.
-    model: str = _setting("cnn", "Architecture.", choices=("cnn", "resnet"))
+    model: str = _setting(
+        "cnn",
+        "Architecture. cnn, resnet: those of the standard ensemble; resnet9, cnn4: smaller ones; resnet18, "
+        "resnet34, vgg16, vgg19, vgg16_bn, vgg19_bn: with --width=64 as published for ImageNet.",
+        choices=MODELS,
+    )
     fold: int = _setting(
         0, "The fold of Training that is held out; the member trains on the others.", least=0, below=FOLDS
     )
@@ -43,12 +53,48 @@ class TrainingSettings:
     )
     stem_stride: int = _setting(
         1,
-        "Stride of the first convolution. 2 makes what follows four times cheaper: for more width or more epochs.",
+        "Stride of the first convolution of cnn and resnet. 2 makes what follows four times cheaper: for more "
+        "width or more epochs.",
         least=1,
         most=2,
     )
     dropout: float = _setting(
-        0.2, "Probability of dropping a feature before each dense layer.", least=0.0, below=1.0
+        0.2,
+        "Probability of dropping a feature before each dense layer; in cnn4 also after each pooling.",
+        least=0.0,
+        below=1.0,
+    )
+    activation: str = _setting(
+        "relu",
+        "What follows each convolution and each inner dense layer. leaky_relu has a slope of 0.2 below 0.",
+        choices=("relu", "leaky_relu", "elu", "gelu", "silu"),
+    )
+    input_channels: int = _setting(
+        1, "Channels that the first convolution sees; 3: the grey values three times over.", choices=(1, 3)
+    )
+    pixel_statistics: str = _setting(
+        "unit",
+        "What the model itself makes of grey values. unit: -1..1; dataset: mean 0 and standard deviation 1 over "
+        "the training images; imagenet: each channel by its mean and standard deviation over ImageNet.",
+        choices=("unit", "dataset", "imagenet"),
+    )
+
+    # What it starts from.
+    pretrained: str = _setting(
+        "",
+        "Weights to start from; empty: random ones. A member's folder ({fold} in it stands for the fold), a "
+        ".keras or .weights.h5 file of the same architecture, torchvision's weights of resnet18, resnet34 or a "
+        "vgg as a .safetensors file, or imagenet: Keras's of vgg16 or vgg19, which are downloaded. The logits are "
+        "taken over if they are of the same classes.",
+    )
+    freeze_backbone_epochs: int = _setting(
+        0,
+        "Epochs at the beginning in which only the head learns: the layers after the convolutions. The batch "
+        "normalisations' statistics move nevertheless.",
+        least=0,
+    )
+    backbone_learning_rate: float = _setting(
+        1.0, "Learning rate of all but the head, as a factor of the head's.", least=0.0
     )
 
     # The optimiser.
@@ -138,11 +184,21 @@ class TrainingSettings:
             _check(field.name, getattr(self, field.name), field.metadata)
         if self.learning_rate == 0:
             raise ValueError("`learning_rate` must be above 0. Received: 0.")
+        if self.model.startswith("vgg") and self.input_size < 32:
+            raise ValueError(
+                f"`input_size` must be at least 32 for {self.model}, which halves it five times. "
+                f"Received: {self.input_size}."
+            )
 
     @property
     def run(self):
         """Name of the run: `cnn_0`."""
         return f"{self.model}_{self.replica}"
+
+    @property
+    def pretrained_path(self):
+        """Path that `pretrained` names, for this fold."""
+        return pathlib.Path(self.pretrained.replace("{fold}", str(self.fold)))
 
 
 def list_differences(settings, recorded):
@@ -157,6 +213,16 @@ def list_differences(settings, recorded):
         for field in dataclasses.fields(settings)
     ]
     return [f"{name}: {_brief(value)}, not {_brief(old)}" for name, value, old in pairs if value != old]
+
+
+def check_start(settings, folder):
+    """Raises ValueError if a member is to start from itself: --overwrite would remove it before it is read."""
+    if settings.pretrained:
+        source = settings.pretrained_path.resolve()
+        if folder.resolve() in (source, source.parent):
+            raise ValueError(
+                f"{folder} cannot start from itself (--pretrained). Give another --experiments folder."
+            )
 
 
 def _brief(value):
@@ -183,7 +249,7 @@ class TrainingOptions:
 def _check(name, value, limits):
     choices, least, below, most = (limits[key] for key in ("choices", "least", "below", "most"))
     if choices and value not in choices:
-        raise ValueError(f"`{name}` must be one of {', '.join(choices)}. Received: {value!r}.")
+        raise ValueError(f"`{name}` must be one of {', '.join(map(str, choices))}. Received: {value!r}.")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"`{name}` must be a finite number. Received: {value}.")
     if least is not None and value < least:

@@ -32,13 +32,14 @@ def vary_settings(settings, variations):
     for text in variations:
         run, *pairs = text.split() or [""]
         models = TrainingSettings.__dataclass_fields__["model"].metadata["choices"]
-        if not re.fullmatch(rf"({'|'.join(models)})(_\d+)?", run) or not pairs:
+        match = re.fullmatch(rf"({'|'.join(models)})(_\d+)?", run)
+        if not match or not pairs:
             raise ValueError(
                 f"`vary` must be the name of an architecture or run (such as {models[0]} or {models[0]}_1), then "
                 f"name=value, with blanks between them. Received: {text!r}."
             )
         changes = dict(_parse(pair) for pair in pairs)
-        changed = dataclasses.replace(settings, **changes)
+        changed = dataclasses.replace(settings, model=match[1], **changes)
         if run in (settings.model, settings.run):
             settings = changed
     return settings

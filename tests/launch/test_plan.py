@@ -147,3 +147,12 @@ def test_the_prediction_is_of_the_same_folder_and_data():
 def test_the_prediction_is_told_of_other_runs_than_the_standard_ones():
     command = prediction_command([("cnn", 0), ("resnet", 3)], TrainingOptions())
     assert command[-1] == "--runs=cnn_0,resnet_3"
+
+
+@pytest.mark.parametrize("pretrained", ["exp_{fold}/cnn_0", "exp_1/cnn_0/model.keras"])
+def test_a_member_that_would_start_from_itself_is_refused(pretrained, tmp_path):
+    settings = TrainingSettings(pretrained=str(tmp_path / pretrained))
+    options = TrainingOptions(experiments=str(tmp_path), overwrite=True)
+    with pytest.raises(ValueError, match=r"exp_1/cnn_0 cannot start from itself \(--pretrained\)"):
+        plan_members(RUNS, [1], settings, options)
+    plan_members(RUNS[1:], [1], settings, options)

@@ -87,6 +87,31 @@ def test_another_architecture_gets_a_network_of_its_own(member):
         np.testing.assert_allclose(found, plain_probabilities(one, FACES), atol=1e-5)
 
 
+def test_members_of_one_architecture_keep_their_own_pixel_statistics(member):
+    from fer_ensemble.models import add_softmax, build_model
+    from fer_ensemble.models.layers import set_pixel_statistics
+    from fer_ensemble.training.settings import TrainingSettings
+
+    settings = {**member.record["settings"], "pixel_statistics": "dataset", "input_channels": 3}
+    keras.utils.set_random_seed(0)
+    core = build_model(TrainingSettings(**settings), 3)
+    members = []
+    for number, mean in enumerate((100.0, 150.0)):
+        sibling = make_sibling(member, f"cnn_{number + 1}")
+        set_pixel_statistics(core, mean, 60.0)
+        add_softmax(core).save(sibling.folder / "model.keras")
+        files.write_record(sibling.folder, {**sibling.record, "settings": settings}, [files.MODEL])
+        members.append(Member(sibling.run, 0, sibling.folder, files.read_record(sibling.folder)))
+    predictor = Predictor()
+    networks, found = [], []
+    for one in members:
+        networks.append(predictor.load(one))
+        found.append(predict_probabilities(networks[-1], FACES))
+        np.testing.assert_allclose(found[-1], plain_probabilities(one, FACES), atol=1e-5)
+    assert networks[0] is networks[1]
+    assert np.abs(found[0] - found[1]).max() > 1e-3
+
+
 def test_flip_is_the_average_of_the_face_and_its_mirror_image(member):
     found = predict_probabilities(Predictor("flip").load(member), FACES)
     expected = (plain_probabilities(member, FACES) + plain_probabilities(member, FACES[:, :, ::-1])) / 2

@@ -3,13 +3,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-from fer_ensemble.models.cnn import build_cnn
-from fer_ensemble.models.layers import PlainNormalization
+from fer_ensemble.models import build_model
+from fer_ensemble.training.settings import TrainingSettings
 
 
 def build(**changes):
-    arguments = {"classes": 7, "width": 4, "input_size": 48, "dropout": 0.2, "normalization": PlainNormalization}
-    return build_cnn(**{**arguments, **changes})
+    return build_model(TrainingSettings(model="cnn", **{"width": 4, **changes}), 7)
 
 
 def sequence(model, *kinds):

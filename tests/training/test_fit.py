@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fer_ensemble.data.dataset import TRAINING, UNLABELLED
+from fer_ensemble.models import build_model
 from fer_ensemble.models.layers import FusedBatchNormalization
 from fer_ensemble.training.fit import HISTORY_COLUMNS, fit_model, format_history
 from fer_ensemble.training.optimizers import build_optimizer
@@ -117,6 +118,33 @@ def test_tensorboard_logs_are_written_when_asked_for(fit, tmp_path):
     (tmp_path / "logged").mkdir()
     fit(epochs=1, validate_every=0, folder=tmp_path / "logged", tensorboard=True)
     assert list((tmp_path / "logged" / "tensorboard").rglob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])  # the latter inside a loss scaler
+def test_while_the_backbone_is_frozen_only_the_head_learns(precision, fit):
+    settings = {"precision": precision, "freeze_backbone_epochs": 1, "validate_every": 0}
+    model, _ = fit(epochs=1, **settings)
+    keras.utils.set_random_seed(0)
+    fresh = build_model(TrainingSettings(**{**TINY, **settings}), 3)
+    learnt = [
+        not np.array_equal(before, after)
+        for before, after in zip(fresh.trainable_variables, model.trainable_variables, strict=True)
+    ]
+    assert learnt == 27 * [False] + 8 * [True]  # nine convolutions; two dense layers, normalised, and the logits
+    statistics = [
+        layer.moving_mean for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    assert all(np.abs(mean).max() > 0 for mean in statistics)  # they move all the same
+
+
+def test_the_pixel_statistics_are_those_of_the_images_it_trains_on(fit, tiny_dataset):
+    labelled = np.flatnonzero((tiny_dataset.usage == TRAINING) & (tiny_dataset.labels != UNLABELLED))
+    images = tiny_dataset.images[labelled[np.arange(len(labelled)) % 4 != 0]]
+    # At 48 pixels: resizing would change the deviation.
+    model, _ = fit(epochs=1, pixel_statistics="dataset", validate_every=0, input_size=48)
+    seen = keras.Model(model.input, model.get_layer("pixel_statistics").output)
+    values = keras.ops.convert_to_numpy(seen(images[..., None], training=False))
+    assert (values.mean(), values.std()) == pytest.approx((0, 1), abs=1e-4)
 
 
 def test_the_history_as_text():

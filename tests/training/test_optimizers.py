@@ -179,3 +179,50 @@ def test_averages_are_found_inside_a_loss_scaler():
     averages = values(averaged_weights(scaler, network.trainable_variables))
     for average, weight in zip(averages, values(network.trainable_variables), strict=True):
         np.testing.assert_allclose(average, weight, atol=1e-6)
+
+
+def head_position(network):
+    """Position of the first dense layer's kernel: the head begins there."""
+    return next(number for number, v in enumerate(network.trainable_variables) if "dense" in v.path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_backbone_learns_at_its_share_of_the_rate(name):
+    network, gradients = make_network(), random_gradients(make_network())
+    changes = {"optimizer": name, "learning_rate": 0.01, "weight_decay": 0.1}
+    expected = step(make(**changes), network, gradients)
+    found = step(make(**changes, backbone_learning_rate=0.25), make_network(), gradients)
+    head = head_position(network)
+    assert head == 9 * 3  # nine kernels, gammas and betas
+    for number, (one, other) in enumerate(zip(found, expected, strict=True)):
+        np.testing.assert_allclose(one, (0.25 if number < head else 1) * other, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_backbone_is_frozen_for_the_first_epochs_and_no_decay_touches_it(name):
+    network = make_network()
+    changes = {"optimizer": name, "learning_rate": 0.01, "weight_decay": 0.1, "freeze_backbone_epochs": 2}
+    optimizer = make(steps_per_epoch=2, **changes)
+    head = head_position(network)
+    for number in range(5):
+        sizes = [np.abs(change).max() for change in step(optimizer, network, random_gradients(network, number))]
+        assert min(sizes[head:]) > 0
+        assert (max(sizes[:head]) == 0) == (number < 4)
+        if number == 4:
+            assert min(sizes[:head]) > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_rates_that_are_the_same_are_one(name):
+    network, other = make_network(), make_network()
+    changes = {"optimizer": name, "learning_rate": 0.01, "weight_decay": 0.1, "ema": 0.5, "clip_norm": 1.0}
+    # Frozen for no step, at the factor 1, as the class alone would have it.
+    one, two = make(**changes), make(**changes, backbone_learning_rate=0.5)
+    two.backbone_factor = 1.0
+    for number in range(3):
+        gradients = random_gradients(network, number)
+        for found, expected in zip(step(two, other, gradients), step(one, network, gradients), strict=True):
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+    averages = [values(averaged_weights(o, n.trainable_variables)) for o, n in ((one, network), (two, other))]
+    for found, expected in zip(*averages, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)

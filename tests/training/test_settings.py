@@ -19,11 +19,15 @@ LIMITS = [
     ("zoom", -0.1, "at least 0"), ("zoom", 1.0, "below 1"), ("erasing", -0.1, "at least 0"),
     ("erasing", 1.5, "at most 1"), ("brightness", -0.1, "at least 0"), ("brightness", 1.5, "at most 1"),
     ("contrast", -0.1, "at least 0"), ("contrast", 1.0, "below 1"), ("mixup", -0.1, "at least 0"),
-    ("cutmix", -0.1, "at least 0"), ("validate_every", -1, "at least 0"),
+    ("cutmix", -0.1, "at least 0"), ("freeze_backbone_epochs", -1, "at least 0"),
+    ("backbone_learning_rate", -0.1, "at least 0"), ("validate_every", -1, "at least 0"),
 ]  # fmt: skip
 CHOICES = {
-    "model": "cnn, resnet",
+    "model": "cnn, resnet, resnet9, cnn4, resnet18, resnet34, vgg16, vgg19, vgg16_bn, vgg19_bn",
     "downsampling": "maxpool, stride",
+    "activation": "relu, leaky_relu, elu, gelu, silu",
+    "input_channels": "1, 3",
+    "pixel_statistics": "unit, dataset, imagenet",
     "optimizer": "sgd, adamw, muon",
     "labels": "fer2013, ferplus",
     "class_weight": "none, balanced, sqrt",
@@ -48,7 +52,7 @@ def test_the_table_above_has_every_limit():
     }
     assert {(name, limit) for name, _, limit in LIMITS} == declared | {("learning_rate", "above 0")}
     unlimited = {name for name in FIELDS if name not in CHOICES and not any(name == entry[0] for entry in LIMITS)}
-    assert unlimited == {"flip", "deterministic"}
+    assert unlimited == {"flip", "deterministic", "pretrained"}
 
 
 @pytest.mark.parametrize(("name", "choices"), CHOICES.items())
@@ -88,3 +92,10 @@ def test_differences_from_a_record_are_named_and_what_it_does_not_know_had_its_d
     del recorded["deterministic"]
     assert list_differences(TrainingSettings(), recorded) == ["width: 32, not 4", "learning_rate: 0.02, not 0.05"]
     assert list_differences(TrainingSettings(deterministic=True), recorded)[-1] == "deterministic: True, not False"
+
+
+@pytest.mark.parametrize("model", ["vgg16", "vgg19_bn"])
+def test_what_a_vgg_halves_five_times_must_have_32_pixels(model):
+    TrainingSettings(model=model, input_size=32)
+    with pytest.raises(ValueError, match=f"`input_size` must be at least 32 for {model}, .*Received: 31"):
+        TrainingSettings(model=model, input_size=31)

@@ -33,3 +33,10 @@ def test_a_variation_is_for_an_architecture_or_one_run_of_it():
 def test_what_a_variation_cannot_be_is_told_for_every_run(variation, message):
     with pytest.raises(ValueError, match=message):
         vary_settings(TrainingSettings(model="cnn"), [variation])
+
+
+def test_a_variation_of_another_architecture_is_checked_as_that_one_s():
+    settings = TrainingSettings(model="vgg16")
+    assert vary_settings(settings, ["cnn input_size=24"]) == settings  # too small for a vgg16
+    with pytest.raises(ValueError, match="at least 32 for vgg16"):
+        vary_settings(TrainingSettings(), ["vgg16 input_size=24"])

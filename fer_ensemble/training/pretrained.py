@@ -1,0 +1,154 @@
+"""The weights that a training starts from: finding, reading and taking them over."""
+
+import os
+import pathlib
+
+import h5py
+import keras
+
+from fer_ensemble.members import files
+from fer_ensemble.models import build_model
+from fer_ensemble.models.published import APPLICATIONS, TORCHVISION, read_application, read_torchvision
+from fer_ensemble.models.transfer import read_model, transfer_weights
+
+IMAGENET = "imagenet"
+_SUFFIXES = (".keras", ".weights.h5", ".safetensors")
+_ORIGIN = "https://storage.googleapis.com/tensorflow/keras-applications"
+# MD5, which Keras checks; as in keras/src/applications.
+_APPLICATION_HASHES = {"vgg16": "6d6bbae143d832006294945121d1f1fc", "vgg19": "253f8cb515780f3b799900260a226db6"}
+
+
+def find_pretrained(settings):
+    """Returns the path of the file that the settings' `pretrained` names, downloading it if need be.
+
+    Raises:
+        ValueError: If it is no kind of file that can be read, or a member that is damaged.
+        OSError: If it is not there, or cannot be downloaded.
+    """
+    if settings.pretrained == IMAGENET:
+        return _download(settings.model)
+    path = settings.pretrained_path
+    if path.is_dir():
+        if not files.is_complete(path):
+            raise FileNotFoundError(f"{path} must hold a finished member to start from (--pretrained).")
+        files.check_file(path, files.read_record(path), files.MODEL)
+        return path / files.MODEL
+    if not path.name.endswith(_SUFFIXES):
+        raise ValueError(
+            f"`pretrained` must be imagenet, a member's folder, or a file ending in {', '.join(_SUFFIXES)}. "
+            f"Received: {path}. "
+            "PyTorch's .pt and .pth files are pickles, which can run any program: write the weights with "
+            "safetensors.torch.save_file(network.state_dict(), 'FILE.safetensors')."
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path} to start from (--pretrained).")
+    return path
+
+
+def may_know_held_out(path, identity):
+    """Whether the member that a file belongs to, if any, may have been trained on images that this one holds out.
+
+    Args:
+        path: What `find_pretrained` returned.
+        identity: Dictionary with the `settings`, `data` and `folds` of the member that starts from it.
+    """
+    if path.name != files.MODEL or not files.is_complete(path.parent):
+        return False
+    other = files.read_record(path.parent)
+    return any(
+        value(other) != value(identity)
+        for value in (
+            lambda record: record["data"]["fingerprint"],
+            lambda record: record["folds"],
+            lambda record: record["settings"]["fold"],
+        )
+    )
+
+
+def load_pretrained(model, path, settings, class_names):
+    """Gives a fresh network the weights of a file.
+
+    The logits are taken over if there are as many of them, unless they are known to be of other classes.
+
+    Args:
+        model: Plain float32 `keras.Model`, as `fer_ensemble.models.build_model` builds it.
+        path: What `find_pretrained` returned.
+        settings: `TrainingSettings`.
+        class_names: Sequence of names.
+
+    Raises:
+        ValueError: If the file cannot be read, or does not fit the network.
+    """
+    try:
+        source = _read(model, path, settings)
+        if not _same_logits(path, source, class_names):
+            source.weights.pop("logits", None)
+        transfer_weights(source, model)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} does not fit --model={settings.model} --width={settings.width}: {error}."
+        ) from error
+
+
+def _read(model, path, settings):
+    if settings.pretrained == IMAGENET:
+        return read_application(APPLICATIONS[settings.model](weights=path, include_top=False), model)
+    if path.suffix == ".safetensors":
+        if settings.model not in TORCHVISION:
+            raise ValueError(f"of .safetensors files, only torchvision's {', '.join(TORCHVISION)} are understood")
+        from safetensors.numpy import load_file
+
+        return read_torchvision(_readable(load_file, path), model)
+    if path.suffix == ".keras":
+        found = _readable(lambda path: keras.saving.load_model(path, compile=False), path)
+    else:
+        found = build_model(settings, _readable(_count_classes, path))
+        _readable(found.load_weights, path)
+    return read_model(found, model)
+
+
+def _readable(read, path):
+    try:
+        return read(path)
+    except Exception as error:  # whatever h5py, zipfile, safetensors and Keras find wrong with it
+        reason = " ".join(str(error).split())
+        raise ValueError(f"it cannot be read ({reason[:200]})") from error
+
+
+def _count_classes(path):
+    # Keras calls the layers of a weights file by their kind, numbered.
+    with h5py.File(path) as file:
+        dense = [name for name in file["layers"] if name.startswith("dense")]
+        last = max(dense, key=lambda name: (len(name), name))
+        return file["layers"][last]["vars"]["0"].shape[1]
+
+
+def _same_logits(path, source, class_names):
+    if path.name == files.MODEL and files.is_complete(path.parent):
+        return files.read_record(path.parent)["class_names"] == list(class_names)
+    return "logits" in source.weights and source.weights["logits"][1].shape == (len(class_names),)
+
+
+def _download(model):
+    if model not in APPLICATIONS:
+        advice = (
+            f"For {model}, save torchvision's as a file, safetensors.torch.save_file(torchvision.models.{model}"
+            f"(weights='IMAGENET1K_V1').state_dict(), '{model}.safetensors'), and give that: "
+            f"--pretrained={model}.safetensors."
+        )
+        raise ValueError(
+            f"--pretrained=imagenet takes Keras's weights, which there are of {', '.join(APPLICATIONS)} only. "
+            + (advice if model in TORCHVISION else f"There are none of {model}.")
+        )
+    name = f"{model}_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    origin = f"{_ORIGIN}/{model}/{name}"
+    try:
+        path = keras.utils.get_file(name, origin, file_hash=_APPLICATION_HASHES[model], cache_subdir="models")
+    except Exception as error:
+        reason = str(error).replace(f" on {origin}", "")
+        folder = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")) / "models"
+        raise OSError(
+            f"{origin} could not be downloaded ({reason}). Put that file into {folder}, or give torchvision's "
+            f"weights as one: --pretrained={model}.safetensors."
+        ) from error
+    return pathlib.Path(path)

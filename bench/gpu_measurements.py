@@ -141,7 +141,7 @@ def measure_training(training, data, sizes, wait=lambda: None):
     from fer_ensemble.data.store import load_dataset
     from fer_ensemble.device import compile_options, keras
     from fer_ensemble.training.batches import TrainingBatches
-    from fer_ensemble.training.fit import _build_training_model
+    from fer_ensemble.training.fit import build_training_model
     from fer_ensemble.training.optimizers import build_optimizer
 
     names = ("model", "width", "batch_size", "precision")
@@ -151,7 +151,7 @@ def measure_training(training, data, sizes, wait=lambda: None):
     dataset = load_dataset(data)
     chosen = np.resize(np.flatnonzero((dataset.usage == TRAINING) & (dataset.labels >= 0)), sizes.training_images)
     labels, classes = dataset.labels[chosen].astype(np.int64), len(dataset.class_names)
-    core, model = _build_training_model(dataset.images[chosen], classes, settings)
+    core, model = build_training_model(dataset.images[chosen], classes, settings)
     batches = TrainingBatches(np.eye(classes)[labels], settings, seed=0)
     options = compile_options(training=True)
     if "steps_per_call" in training:
@@ -207,7 +207,7 @@ def measure_prediction(sizes, output):
     from fer_ensemble.device import choose_precision
     from fer_ensemble.members.inference import predict_probabilities
     from fer_ensemble.models.folding import fold_model
-    from fer_ensemble.training.fit import _build_plain_model
+    from fer_ensemble.training.fit import build_plain_model
 
     images = np.random.default_rng(0).integers(0, 256, (sizes.predicted_images, 48, 48), dtype=np.uint8)
     for width in sizes.widths:
@@ -216,7 +216,7 @@ def measure_prediction(sizes, output):
         for model in ("cnn", "resnet"):
             settings = TrainingSettings(model=model, width=width, input_size=sizes.input_size)
             began = time.perf_counter()
-            network = fold_model(_build_plain_model(7, settings), choose_precision("auto"))
+            network = fold_model(build_plain_model(7, settings), choose_precision("auto"))
             predict_probabilities(network, images)
             warm = time.perf_counter()
             for _ in range(8):

@@ -54,7 +54,7 @@ from fer_ensemble.training.settings import FOLDS
 folder, images, output, how = sys.argv[1:]
 views, precision = how.split()
 images, start = np.load(images), time.perf_counter()
-members, _ = collect_members(folder, {run for run, _ in files.find_folders(folder)}, FOLDS)
+members, _ = collect_members(folder, {run for run, _ in files.find_folders(folder)}, range(FOLDS))
 predictor = Predictor(views, precision)
 networks = map(predictor.load, members)
 probabilities = np.stack([predict_probabilities(network, images, VIEWS[views]) for network in networks])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import functools
 import os
 import sys
 
@@ -32,6 +33,17 @@ class HeldError(RuntimeError):
     """Another process works on the same thing."""
 
 
+class _IntegerOrNone(flags.IntegerParser):
+    """Reads `none` as None."""
+
+    def __init__(self):
+        super().__init__()
+        self.syntactic_help = "an integer, or none"
+
+    def parse(self, argument):
+        return None if argument == "none" else super().parse(argument)
+
+
 def define_flags(settings, skip=()):
     """Defines an absl flag for each field of a settings dataclass: its name, default, help text and choices."""
     for field in dataclasses.fields(settings):
@@ -47,6 +59,7 @@ def define_flags(settings, skip=()):
                 int: flags.DEFINE_integer,
                 float: flags.DEFINE_float,
                 str: flags.DEFINE_string,
+                int | None: functools.partial(flags.DEFINE, _IntegerOrNone()),
             }[field.type]
             define(field.name, field.default, text)
 

@@ -39,6 +39,11 @@ def weigh_members(way, oof, public):
         return choose_weights(np.stack([public.members[member] for member in members]), public.labels)
     runs = sorted({run_of(member) for member in members})
     if way in WAYS:
+        if not (oof.labels != UNLABELLED).any():
+            raise ValueError(
+                f"`weights` {way} needs images that were held out, but no member held any out: they were trained "
+                "with --fold=none and without --holdout. Take --weights=equal."
+            )
         choose = choose_weights if way == "oof" else choose_greedily
         held_out_by_all = ~np.isnan(oof.runs).any(axis=(0, 2))
         weights = choose(oof.runs, np.where(held_out_by_all, oof.labels, UNLABELLED))

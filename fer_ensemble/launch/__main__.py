@@ -39,6 +39,7 @@ from fer_ensemble.launch.plan import (
     REPOSITORY,
     check_data,
     discard_members,
+    ensemble_folds,
     parse_folds,
     parse_runs,
     plan_members,
@@ -64,7 +65,9 @@ if __name__ == "__main__":
 
 CHOSEN_RUNS = flags.DEFINE_string("runs", ",".join(RUNS), "The runs: architecture and number of each.")
 CHOSEN_FOLDS = flags.DEFINE_string(
-    "folds", ",".join(map(str, range(FOLDS))), "The folds that each run is trained on."
+    "folds",
+    ",".join(map(str, range(FOLDS))),
+    "The folds that each run is trained on; none: one member of each run, on all of Training.",
 )
 WORKERS_PER_GPU = flags.DEFINE_integer(
     "workers_per_gpu",
@@ -103,16 +106,16 @@ def main(sample, given, slurm, arguments):
     if arguments:
         raise ValueError(f"splitscript.sh takes flags only. Received: {' '.join(arguments)}")
     request = read_request(slurm, set(flags.FLAGS)) if slurm else None
-    settings = settings_from_flags(TrainingSettings, model="cnn", fold=0, replica=0)
-    options = settings_from_flags(TrainingOptions)
     runs, folds = parse_runs(CHOSEN_RUNS.value), parse_folds(CHOSEN_FOLDS.value)
+    settings = settings_from_flags(TrainingSettings, model="cnn", fold=folds[0], replica=0)
+    options = settings_from_flags(TrainingOptions)
     if STATUS.value:
         run_names = [f"{model}_{replica}" for model, replica in runs]
         folders = [member_folder(options.experiments, fold, run) for fold in folds for run in run_names]
         show_status(folders, WATCH.value)
         return 0
     members = plan_members(runs, folds, settings, options, VARY.value)
-    prediction = prediction_command(runs, options)
+    prediction = prediction_command(runs, folds, options)
     if sample:
         print(f"no --data given: the bundled sample, with {' '.join(sample)}")
     if request:
@@ -234,7 +237,8 @@ def _resume(given):
 
 def _predict(prediction, members, options):
     runs = dict.fromkeys(member.settings.run for member in members)
-    needed = [member_folder(options.experiments, fold, run) for run in runs for fold in range(FOLDS)]
+    folds = ensemble_folds([member.settings.fold for member in members])
+    needed = [member_folder(options.experiments, fold, run) for run in runs for fold in folds]
     missing = [str(folder) for folder in needed if not is_complete(folder)]
     if missing:
         print(f"The chosen members are complete. The prediction waits for the other folds: {', '.join(missing)}")

@@ -9,7 +9,7 @@ import re
 import sys
 
 from fer_ensemble.members import files
-from fer_ensemble.training.settings import RUNS, TrainingSettings, check_start, list_differences
+from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings, check_start, list_differences
 from fer_ensemble.training.variations import vary_settings
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -59,14 +59,16 @@ def parse_runs(text):
 
 
 def parse_folds(text):
-    """Reads a list of folds: `0,3` gives `[0, 3]`.
+    """Reads a list of folds: `0,3` gives `[0, 3]`, and `none` gives `[None]`.
 
     Raises:
         ValueError: If one is no number, or comes twice.
     """
     numbers = _split("folds", text)
+    if numbers == ["none"]:
+        return [None]
     if not all(re.fullmatch(r"\d+", number) for number in numbers):
-        raise ValueError(f"`folds` must be numbers with commas between them. Received: {text!r}.")
+        raise ValueError(f"`folds` must be numbers with commas between them, or none. Received: {text!r}.")
     return [int(number) for number in numbers]
 
 
@@ -85,7 +87,7 @@ def plan_members(runs, folds, settings, options, variations=()):
 
     Args:
         runs: List of `(model, replica)`.
-        folds: List of fold numbers.
+        folds: List of fold numbers, or `[None]`.
         settings: `TrainingSettings` that all of them share; its model, replica and fold count for nothing.
         options: `TrainingOptions`.
         variations: What differs in some of the runs, as `vary_settings` takes it.
@@ -153,7 +155,9 @@ def discard_members(members):
 def training_command(settings, options):
     """Returns the command that trains one member, as a list: only what differs from the defaults is spelt out."""
     names = {"model", "fold", "replica"}
-    flags = [f"--{name}={getattr(settings, name)}" for name in ("model", "fold", "replica")]
+    flags = [
+        f"--model={settings.model}", f"--fold={files.fold_name(settings.fold)}", f"--replica={settings.replica}"
+    ]  # fmt: skip
     for values in (settings, options):
         for field in dataclasses.fields(values):
             value = getattr(values, field.name)
@@ -162,10 +166,17 @@ def training_command(settings, options):
     return [sys.executable, str(REPOSITORY / "model_train.py"), *flags]
 
 
-def prediction_command(runs, options):
+def ensemble_folds(folds):
+    """Returns the folds of each run that a prediction takes: all, whichever are trained; or `[None]`."""
+    return [None] if None in folds else list(range(FOLDS))
+
+
+def prediction_command(runs, folds, options):
     """Returns the command that combines the members of some runs, a list of `(model, replica)`, as a list."""
     flags = [f"--ensemble={options.experiments}", f"--data={options.data}"]  # the data for their faces
     names = [f"{model}_{replica}" for model, replica in runs]
     if names != list(RUNS):  # predict.py's own choice
         flags.append(f"--runs={','.join(names)}")
+    if None in folds:
+        flags.append("--folds=none")
     return [sys.executable, str(REPOSITORY / "predict.py"), *flags]

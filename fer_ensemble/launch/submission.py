@@ -10,7 +10,7 @@ import pathlib
 import re
 import shlex
 
-from fer_ensemble.launch.plan import discard_members, training_command
+from fer_ensemble.launch.plan import discard_members, ensemble_folds, training_command
 from fer_ensemble.launch.slurm import BatchJob, cancel_waiting, find_queued
 from fer_ensemble.members.files import is_complete, member_folder
 from fer_ensemble.training.settings import FOLDS, TrainingSettings
@@ -44,10 +44,11 @@ def task_number(settings):
     Example:
 
     >>> [task_number(TrainingSettings(model=model, fold=3)) for model in ("cnn", "resnet")]
-    [3, 7]
+    [3, 8]
     """
     models = TrainingSettings.__dataclass_fields__["model"].metadata["choices"]
-    return (settings.replica * len(models) + models.index(settings.model)) * FOLDS + settings.fold
+    run = settings.replica * len(models) + models.index(settings.model)
+    return run * (FOLDS + 1) + (FOLDS if settings.fold is None else settings.fold)
 
 
 def make_array(members, options, request):
@@ -171,7 +172,7 @@ def _find_elsewhere(members, coming, options):
     return [
         str(folder)
         for run, settings in needed.items()
-        for fold in range(FOLDS)
+        for fold in ensemble_folds([settings.fold])
         if not is_complete(folder := member_folder(options.experiments, fold, run))
         and task_number(dataclasses.replace(settings, fold=fold)) not in coming
     ]

@@ -14,17 +14,17 @@ from fer_ensemble.members.views import VIEWS
 
 @dataclasses.dataclass(frozen=True)
 class Member:
-    """A complete member: its run (`cnn_0`), its fold, its folder, and what `member.json` says of it."""
+    """A complete member: its run (`cnn_0`), its fold or None, its folder, and what `member.json` says of it."""
 
     run: str
-    fold: int
+    fold: int | None
     folder: pathlib.Path
     record: dict
 
     @property
     def name(self):
         """Its place under the ensemble's folder: `exp_2/cnn_0`."""
-        return f"exp_{self.fold}/{self.run}"
+        return files.member_name(self.fold, self.run)
 
 
 def collect_members(experiments, runs, folds):
@@ -33,7 +33,7 @@ def collect_members(experiments, runs, folds):
     Args:
         experiments: Folder of the ensemble.
         runs: Names of the runs that belong to it.
-        folds: Number of folds.
+        folds: List of the folds of each run; `[None]` for members that were trained on all of Training.
 
     Returns:
         The complete members, a list of `Member` by run and fold; and the names (`exp_2/cnn_0`) of those that
@@ -47,13 +47,13 @@ def collect_members(experiments, runs, folds):
         raise FileNotFoundError(f"There is no folder {experiments}. `bash splitscript.sh` trains an ensemble.")
     members, missing = [], []
     for run in sorted(runs):
-        for fold in range(folds):
+        for fold in folds:
             folder = files.member_folder(experiments, fold, run)
             if files.is_complete(folder):
                 members.append(Member(run, fold, folder, files.read_record(folder)))
                 _check_place(members[-1])
             else:
-                missing.append(f"exp_{fold}/{run}")
+                missing.append(files.member_name(fold, run))
     for member in members[1:]:
         _check_together(members[0], member)
     return members, missing
@@ -100,8 +100,9 @@ def _check_place(member):
     settings = member.record["settings"]
     if (f"{settings['model']}_{settings['replica']}", settings["fold"]) != (member.run, member.fold):
         raise ValueError(
-            f"{member.folder} must hold fold {member.fold} of {member.run}, but its record is that of fold "
-            f"{settings['fold']} of {settings['model']}_{settings['replica']}. Was the folder moved?"
+            f"{member.folder} must hold fold {files.fold_name(member.fold)} of {member.run}, but its record is "
+            f"that of fold {files.fold_name(settings['fold'])} of {settings['model']}_{settings['replica']}. Was "
+            "the folder moved?"
         )
 
 
@@ -114,5 +115,6 @@ def _check_together(first, other):
         if value(first.record) != value(other.record):
             raise ValueError(
                 f"The members of an ensemble must share their {what}: those of {other.folder} are not those of "
-                f"{first.folder}. Keep each data set's members in an --experiments folder of their own."
+                f"{first.folder}. Keep the members of each data set, and of each split of it, in an --experiments "
+                "folder of their own."
             )

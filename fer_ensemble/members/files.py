@@ -25,23 +25,33 @@ FAILURE = "failure.json"  # why the last training ended without being complete
 LOCK = "lock"
 
 
+def fold_name(fold):
+    """Writes a fold: its number, or `none` for None, where the member trained on all of Training."""
+    return "none" if fold is None else str(fold)
+
+
+def member_name(fold, run):
+    """Returns the place of a member under the folder of its ensemble: `exp_2/cnn_0`, `exp_none/cnn_0`."""
+    return f"exp_{fold_name(fold)}/{run}"
+
+
 def member_folder(experiments, fold, run):
-    """Returns the folder of a member: `experiments/exp_<fold>/<run>`."""
-    return pathlib.Path(experiments) / f"exp_{fold}" / run
+    """Returns the folder of a member."""
+    return pathlib.Path(experiments) / member_name(fold, run)
 
 
 def find_folders(experiments):
     """Finds what looks like a member, finished or not.
 
     Returns:
-        Dictionary from `(run, fold)` to the folder, in the order of runs, then folds.
+        Dictionary from `(run, fold)` to the folder, in the order of runs, then folds; a fold of None comes last.
     """
     found = {}
     for folder in pathlib.Path(experiments).glob("exp_*/*_*"):
-        fold = re.fullmatch(r"exp_(\d+)", folder.parent.name)
+        fold = re.fullmatch(r"exp_(\d+|none)", folder.parent.name)
         if fold and folder.is_dir() and re.fullmatch(r"[a-z]\w*_\d+", folder.name):
-            found[folder.name, int(fold[1])] = folder
-    return dict(sorted(found.items()))
+            found[folder.name, None if fold[1] == "none" else int(fold[1])] = folder
+    return dict(sorted(found.items(), key=lambda item: (item[0][0], item[0][1] is None, item[0][1])))
 
 
 def is_complete(folder):

@@ -22,6 +22,10 @@ from fer_ensemble.report.text import TITLES, format_report
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings
 
 PUBLIC = SPLITS[PUBLIC_TEST]
+NO_TEMPERATURE = (
+    "`calibrate` needs images that were held out, to choose the temperature on, but no member held any out: they "
+    "were trained with --fold=none and without --holdout."
+)
 
 
 def report_ensemble(options):
@@ -59,7 +63,11 @@ def report_ensemble(options):
     joined = {name: combine_part(part, weights) for name, part in joined.items()}
 
     temperature = oof_temperature(joined[OOF])
+    if options.calibrate and temperature is None:
+        raise ValueError(NO_TEMPERATURE)
     parts = {name: joined[name] for name in names if name in joined and len(joined[name].rows)}
+    if not parts:
+        raise ValueError(f"`splits` must name images that the members predicted. Received: {options.splits}.")
     known = {name: dataset for name in parts if dataset is not None and (own_data or name != OOF)}
     report = {
         **_describe_origin(options, members, missing, dataset, own_data),
@@ -79,7 +87,7 @@ def report_ensemble(options):
     print(format_report(report))
     output = pathlib.Path(options.output or options.ensemble)
     output.mkdir(parents=True, exist_ok=True)
-    write_results(output, report, parts, temperature if options.calibrate and temperature else 1)
+    write_results(output, report, parts, temperature if options.calibrate else 1)
     galleries = _collect_galleries(output, report, parts, known)
     histories = {member.name: files.read_history(member.folder) for member in members}
     page = format_html(report, galleries, [member.record for member in members], histories)
@@ -94,9 +102,12 @@ def gather_members(options):
         ValueError: If members are missing and `options.allow_missing` is not set, or none is there.
     """
     runs = [name.strip() for name in options.runs.split(",") if name.strip()]
+    found = files.find_folders(options.ensemble)
+    folds = _choose_folds(options, {fold for run, fold in found if not runs or run in runs})
     if not runs:
-        runs = {*RUNS, *(run for run, _ in files.find_folders(options.ensemble))}
-    members, missing = collect_members(options.ensemble, runs, FOLDS)
+        # The standard runs are those of an ensemble over the folds.
+        runs = {*(() if folds == [None] else RUNS), *(run for run, fold in found if fold in folds)}
+    members, missing = collect_members(options.ensemble, runs, folds)
     if not members:
         raise ValueError(
             f"{options.ensemble} must hold finished members, exp_<fold>/<run>/{files.RECORD}. Received: none. "
@@ -110,6 +121,17 @@ def gather_members(options):
             "or go on without them with --allow_missing."
         )
     return members, missing
+
+
+def _choose_folds(options, found):
+    """Returns the folds of each run, `[None]` for members of no fold: what was asked for, or what is there."""
+    if options.folds == "auto" and None in found and len(found) > 1:
+        raise ValueError(
+            f"{options.ensemble} holds members of folds, exp_0/ and so on, and members of none, exp_none/, which "
+            "cannot vote together. Choose with --folds=all or --folds=none."
+        )
+    of_none = options.folds == "none" or (options.folds == "auto" and found == {None})
+    return [None] if of_none else list(range(FOLDS))
 
 
 def parse_splits(text):

@@ -7,6 +7,7 @@ import pathlib
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
 from fer_ensemble.ensemble.evaluation import OOF, run_of
 from fer_ensemble.ensemble.weighting import WAYS
+from fer_ensemble.members.files import fold_name
 from fer_ensemble.report.plots import draw_reliability, draw_training_curves
 from fer_ensemble.report.text import TITLES
 from fer_ensemble.training.settings import TrainingSettings
@@ -14,7 +15,7 @@ from fer_ensemble.training.settings import TrainingSettings
 TEMPLATE = pathlib.Path(__file__).with_name("report.html.jinja")
 STYLE = pathlib.Path(__file__).with_name("style.css")
 MEANINGS = {
-    OOF: "each training image, by the members that never saw it",
+    OOF: "each training image that was held out, by the members that never saw it",
     SPLITS[PUBLIC_TEST]: "the contest's PublicTest: a second opinion",
     SPLITS[PRIVATE_TEST]: "the contest's PrivateTest: looked at only at the end",
 }
@@ -53,7 +54,7 @@ def format_html(report, galleries, records, histories):
         scored=scored,
         # The last that has labels: PrivateUse, where there are any.
         headline=next(reversed(scored), None),
-        folds=sorted({record["settings"]["fold"] for record in records}),
+        folds=sorted({fold_name(record["settings"]["fold"]) for record in records}),
         run_of=run_of,
         reliability=reliability,
         curves=curves,

@@ -17,7 +17,7 @@ from fer_ensemble.members.collection import member_predictions
 from fer_ensemble.members.inference import predict_probabilities
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.members.views import VIEWS
-from fer_ensemble.report.ensemble import PUBLIC, gather_members
+from fer_ensemble.report.ensemble import NO_TEMPERATURE, PUBLIC, gather_members
 from fer_ensemble.report.results import oof_temperature
 from fer_ensemble.report.tables import format_table, percent
 
@@ -50,7 +50,10 @@ def report_photos(options, paths):
         by_member.append(predict_probabilities(predictor.load(member), faces, VIEWS[options.tta]))
     probabilities = combine_probabilities(by_member, weights)
     if options.calibrate:
-        probabilities = apply_temperature(probabilities, oof_temperature(combine_part(oof, weights)) or 1)
+        temperature = oof_temperature(combine_part(oof, weights))
+        if temperature is None:
+            raise ValueError(NO_TEMPERATURE)
+        probabilities = apply_temperature(probabilities, temperature)
 
     class_names = members[0].record["class_names"]
     predicted = predicted_labels(probabilities)

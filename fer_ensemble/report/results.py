@@ -40,7 +40,7 @@ def compare_weightings(oof, public, chosen, weights):
     """
     parts = {OOF: oof, SPLITS[PUBLIC_TEST]: public}
     parts = {name: part for name, part in parts.items() if part is not None and (part.labels != UNLABELLED).any()}
-    ways = [way for way in WAYS if (SPLITS[PUBLIC_TEST] if way == "public" else OOF) in parts]
+    ways = [way for way in WAYS if way == "equal" or (SPLITS[PUBLIC_TEST] if way == "public" else OOF) in parts]
     found, equal = {}, {}
     for way in [*ways, *({chosen} - set(ways))]:
         shares = weights if way == chosen else weigh_members(way, oof, public)

@@ -20,6 +20,12 @@ class PredictOptions:
         "Comma-separated runs to combine, each with its 4 folds; empty: cnn_0, cnn_1, resnet_0, resnet_1 and "
         "whatever other runs the folder holds.",
     )
+    folds: str = _setting(
+        "auto",
+        "Which members. all: those of the 4 folds; none: those of --fold=none, one of each run; auto: those that "
+        "the folder holds. They never vote together.",
+        choices=("auto", "all", "none"),
+    )
     weights: str = _setting(
         "equal",
         "equal: every run counts the same; oof: the weights of the runs with the smallest log-loss on "

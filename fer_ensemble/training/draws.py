@@ -53,6 +53,9 @@ def _draw_transforms(generator, images, settings):
     scale = 1 / (1 + settings.zoom * generator.uniform(-1, 1, images))
     shift_x, shift_y = IMAGE_SIZE * settings.shift * generator.uniform(-1, 1, (2, images))
     mirror = np.where(generator.random(images) < 0.5, -1, 1) if settings.flip else np.ones(images)
+    if settings.crop_padding:  # last, and only then: without it, the draws stay what they always were
+        crops = generator.integers(-settings.crop_padding, settings.crop_padding, (2, images), endpoint=True)
+        shift_x, shift_y = shift_x + crops[0], shift_y + crops[1]
     center = (IMAGE_SIZE - 1) / 2
     a0, a1 = mirror * scale * np.cos(angle), -scale * np.sin(angle)
     b0, b1 = mirror * scale * np.sin(angle), scale * np.cos(angle)

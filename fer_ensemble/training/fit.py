@@ -23,6 +23,7 @@ from fer_ensemble.training.batches import TrainingBatches
 from fer_ensemble.training.draws import draw_batch
 from fer_ensemble.training.optimizers import averaged_weights, build_optimizer
 from fer_ensemble.training.progress import Progress
+from fer_ensemble.training.schedules import Plateau, build_schedule
 from fer_ensemble.training.state import describe_position, load_state, read_notes, save_state
 
 HISTORY_COLUMNS = (
@@ -37,6 +38,7 @@ def fit_model(images, targets, held_out, settings, seed, folder, identity, tenso
         images: uint8, shape `(images, 48, 48)`: what it trains on.
         targets: Float array of shape `(images, classes)`, each row summing to 1: what it is to say of them.
         held_out: Tuple of images, as above, and labels, int, shape `(images,)`: looked at but not trained on.
+            There may be none.
         settings: `TrainingSettings`.
         seed: Seed of this member, an int.
         folder: The member's folder, for its state, history and progress.
@@ -57,22 +59,15 @@ def fit_model(images, targets, held_out, settings, seed, folder, identity, tenso
     loggers = [_tensorboard(folder)] if tensorboard else []
     keras.utils.set_random_seed(seed)
     classes = targets.shape[1]
-    core, training = _build_training_model(images, classes, settings)
-    plain = _build_plain_model(classes, settings)
+    core, training = build_training_model(images, classes, settings)
+    plain = build_plain_model(classes, settings)
     saved = read_notes(folder / files.STATE)
     if initialize and not saved:
-        plain.set_weights(core.get_weights())
-        initialize(plain)
-        core.set_weights(plain.get_weights())
+        initialize_model(core, plain, initialize)
     batches = TrainingBatches(targets, settings, seed)
-    optimizer = build_optimizer(settings, len(batches))
-    training.compile(
-        optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        **compile_options(training=True),
-    )
-    training.optimizer.build(core.trainable_variables)
+    schedule = build_schedule(settings, settings.epochs * len(batches))
+    optimizer = build_optimizer(settings, len(batches), schedule)
+    compile_training(training, core, optimizer)
     variables = core.variables + training.optimizer.variables
     history = saved["history"] if saved else []
     if saved:
@@ -98,7 +93,8 @@ def fit_model(images, targets, held_out, settings, seed, folder, identity, tenso
         save_state(folder / files.STATE, variables, {**identity, "history": history, **position})
         write_text(folder / files.HISTORY, format_history(history))
 
-    recorder = _Recorder(batches, history, settings, progress, look_at_held_out, save)
+    look = look_at_held_out if len(held_out[1]) else None
+    recorder = _Recorder(batches, history, settings, schedule, progress, look, save)
 
     def fit_until(epoch):
         try:
@@ -124,8 +120,8 @@ def fit_model(images, targets, held_out, settings, seed, folder, identity, tenso
     return update_plain_model(), history
 
 
-def _build_training_model(images, classes, settings):
-    # From positions and draws to logits. Only `core` is ever saved: it has nothing random in front of it.
+def build_training_model(images, classes, settings):
+    """Returns the network that is saved, nothing random in front of it, and one from positions and draws on."""
     with _dtype_policy(choose_precision(settings.precision)):
         core = build_model(settings, classes, fast=True)
     if settings.pixel_statistics == "dataset":
@@ -136,7 +132,26 @@ def _build_training_model(images, classes, settings):
     return core, keras.Model(inputs, core(AugmentedImages(images)(inputs)))
 
 
-def _build_plain_model(classes, settings):
+def compile_training(training, core, optimizer, **options):
+    """Compiles what `build_training_model` returned; `options` go before those that suit the device."""
+    training.compile(
+        optimizer=optimizer,
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        **{**compile_options(training=True), **options},
+    )
+    training.optimizer.build(core.trainable_variables)
+
+
+def initialize_model(core, plain, initialize):
+    """Gives `core` the weights that `initialize` gives `plain`, its plain twin."""
+    plain.set_weights(core.get_weights())
+    initialize(plain)
+    core.set_weights(plain.get_weights())
+
+
+def build_plain_model(classes, settings):
+    """Returns the twin of what is trained that is saved: float32, layers of Keras only, probabilities."""
     with _dtype_policy("float32"):
         return add_softmax(build_model(settings, classes))
 
@@ -169,11 +184,12 @@ class _Recorder(keras.callbacks.Callback):
     epoch itself came to.
     """
 
-    def __init__(self, batches, history, settings, progress, look_at_held_out, save):
+    def __init__(self, batches, history, settings, schedule, progress, look_at_held_out, save):
         super().__init__()
         self._batches = batches
         self._history = history
         self._settings = settings
+        self._schedule = schedule
         self._progress = progress
         self._look_at_held_out = look_at_held_out
         self._save = save
@@ -217,13 +233,16 @@ class _Recorder(keras.callbacks.Callback):
                 "Start afresh with --overwrite and a lower --learning_rate, or with --clip_norm=1."
             )
         every, last = self._settings.validate_every, epoch + 1 == self._settings.epochs
-        if last or (every and (epoch + 1) % every == 0):
+        if self._look_at_held_out and (last or (every and (epoch + 1) % every == 0)):
             try:
                 with signals.deferred(False):
                     logs["val_loss"], logs["val_accuracy"] = self._look_at_held_out()
             except signals.Stopped:
                 self._save(step=self._batches.steps, logs=logs, seconds=self._seconds())
                 raise
+            if isinstance(self._schedule, Plateau):
+                losses = [row["val_loss"] for row in self._history if row["val_loss"] is not None]
+                self._schedule.follow([*losses, logs["val_loss"]])
         facts = {
             **logs,
             "epoch": epoch + 1,

@@ -9,13 +9,14 @@ import zlib
 import numpy as np
 
 from fer_ensemble import __version__, signals
-from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, TRAINING, UNLABELLED
-from fer_ensemble.data.folds import load_folds
+from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, UNLABELLED
+from fer_ensemble.data.folds import MAXIMUM_FOLDS
 from fer_ensemble.data.store import load_dataset, resolve_dataset
 from fer_ensemble.files import hash_file, replacing
 from fer_ensemble.members import files
 from fer_ensemble.training.determinism import make_deterministic
-from fer_ensemble.training.settings import FOLDS, TrainingSettings, check_start, list_differences
+from fer_ensemble.training.settings import TrainingSettings, check_start, list_differences
+from fer_ensemble.training.splits import split_training
 from fer_ensemble.training.state import describe_position, read_notes
 from fer_ensemble.training.targets import choose_targets
 
@@ -40,12 +41,12 @@ def train_member(settings, options):
     check_start(settings, folder)
     path = resolve_dataset(options.data, options.classes)
     dataset = load_dataset(path, options.classes)
-    folds, folds_fingerprint = load_folds(dataset, path, FOLDS, settings.fold_seed)
+    own, held_out, folds = split_training(dataset, path, settings)
     identity = {
         "settings": dataclasses.asdict(settings),
         "class_names": list(dataset.class_names),
         "data": {"name": path.name, "images": len(dataset.images), "fingerprint": dataset.fingerprint},
-        "folds": {"folds": FOLDS, "seed": settings.fold_seed, "fingerprint": folds_fingerprint},
+        "folds": folds,
     }  # and `pretrained`, of what it started from, once that is read
     with files.held(folder):
         if options.overwrite:
@@ -64,7 +65,7 @@ def train_member(settings, options):
         (folder / files.FAILURE).unlink(missing_ok=True)
         files.write_progress(folder, _describe_start(saved, settings.epochs))
         try:
-            _train(settings, options, folder, dataset, folds, {**identity, **started})
+            _train(settings, options, folder, dataset, own, held_out, {**identity, **started})
         except signals.Stopped as stopped:
             position = describe_position(read_notes(folder / files.STATE), settings.epochs)
             complete = files.is_complete(folder)  # it came at the very end
@@ -78,7 +79,7 @@ def train_member(settings, options):
             raise error
 
 
-def _train(settings, options, folder, dataset, folds, identity):
+def _train(settings, options, folder, dataset, own, held_out, identity):
     if settings.deterministic:
         make_deterministic()
     from fer_ensemble import device
@@ -92,14 +93,11 @@ def _train(settings, options, folder, dataset, folds, identity):
         leftover.unlink()
     precision = device.choose_precision(settings.precision)
     seed = member_seed(settings)
-    training = dataset.split(TRAINING)
-    labelled = dataset.labels[training] != UNLABELLED
-    own, held_out = training[labelled & (folds != settings.fold)], training[labelled & (folds == settings.fold)]
     votes = None if dataset.votes is None else dataset.votes[own]
     targets = choose_targets(dataset.labels[own], votes, dataset.class_names, settings.labels)
     print(
-        f"{settings.run}, fold {settings.fold}: {len(own):,} images to train on, {len(held_out):,} held out, "
-        f"{settings.epochs} epochs, {precision} on {device.describe_device()}",
+        f"{settings.run}, fold {files.fold_name(settings.fold)}: {len(own):,} images to train on, "
+        f"{len(held_out):,} held out, {settings.epochs} epochs, {precision} on {device.describe_device()}",
         flush=True,
     )
     model, history = fit_model(
@@ -139,7 +137,7 @@ def _start_from_pretrained(settings, identity):
     from fer_ensemble.training.pretrained import find_pretrained, load_pretrained, may_know_held_out
 
     path = find_pretrained(settings)
-    print(f"{settings.run}, fold {settings.fold}: starts from {path}", flush=True)
+    print(f"{settings.run}, fold {files.fold_name(settings.fold)}: starts from {path}", flush=True)
     seen = may_know_held_out(path, identity)
     if seen:
         print("note: what that was trained on may include images held out here; then they are no honest test")
@@ -151,7 +149,9 @@ def _start_from_pretrained(settings, identity):
 def member_seed(settings):
     """Returns the seed of one member, an int below 2**31: another one for each model, replica and fold."""
     model = zlib.crc32(settings.model.encode())
-    sequence = np.random.SeedSequence([settings.seed, model, settings.replica, settings.fold])
+    # No fold has that number; 0, or none at all, would give the random numbers of fold 0.
+    fold = MAXIMUM_FOLDS if settings.fold is None else settings.fold
+    sequence = np.random.SeedSequence([settings.seed, model, settings.replica, fold])
     return int(sequence.generate_state(1)[0] >> 1)
 
 

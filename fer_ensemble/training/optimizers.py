@@ -1,35 +1,34 @@
-"""The optimisers and their learning rate."""
+"""The optimisers."""
 
 import keras
 from keras import ops
 
+from fer_ensemble.training.schedules import OneCycle, Plateau, build_schedule
 
-def build_optimizer(settings, steps_per_epoch):
-    """Builds the optimiser that the settings name, with warm-up and a cosine that ends at 0.
+
+def build_optimizer(settings, steps_per_epoch, schedule=None):
+    """Builds the optimiser that the settings name.
 
     Args:
         settings: `TrainingSettings`.
         steps_per_epoch: Training steps in an epoch.
+        schedule: Its learning rate; None for the schedule that the settings name.
 
     Returns:
         `keras.optimizers.Optimizer`; its weight decay leaves biases and normalisation alone.
     """
-    steps = settings.epochs * steps_per_epoch
-    warmup_steps = min(round(settings.warmup * steps), steps - 1)  # Keras wants a step for the cosine
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup_steps else settings.learning_rate,
-        decay_steps=steps - warmup_steps,
-        warmup_target=settings.learning_rate if warmup_steps else None,
-        warmup_steps=warmup_steps,
-    )
+    schedule = schedule or build_schedule(settings, settings.epochs * steps_per_epoch)
     arguments = {
         "learning_rate": schedule,
         "weight_decay": settings.weight_decay,  # 0, not None, which AdamW refuses
         "global_clipnorm": settings.clip_norm or None,
+        "clipvalue": settings.clip_value or None,
         "use_ema": settings.ema > 0,
         "ema_momentum": settings.ema or 0.99,
     }
     kinds = {"sgd": keras.optimizers.SGD, "adamw": keras.optimizers.AdamW, "muon": KernelMuon}
+    if isinstance(schedule, OneCycle):
+        kinds = {"sgd": CycledSGD, "adamw": CycledAdamW, "muon": CycledKernelMuon}
     kind = kinds[settings.optimizer]
     if settings.optimizer == "sgd":
         arguments |= {"momentum": 0.9, "nesterov": True}
@@ -38,6 +37,8 @@ def build_optimizer(settings, steps_per_epoch):
         arguments["frozen_steps"] = settings.freeze_backbone_epochs * steps_per_epoch
         arguments["backbone_factor"] = settings.backbone_learning_rate
     optimizer = kind(**arguments)
+    if isinstance(schedule, Plateau):
+        schedule.add_variable(optimizer)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
 
@@ -110,6 +111,39 @@ class KernelMuon(keras.optimizers.AdamW):
         scale = self.step_size * max(direction.shape) ** 0.5
         step = ops.cast(learning_rate, variable.dtype) * scale * orthogonalize(direction)
         self.assign_sub(variable, ops.reshape(step, variable.shape))
+
+
+class _CycledMomentum:
+    """Takes an optimiser's momentum, at each step, from its `OneCycle`. Comes first among the bases."""
+
+    @property
+    def beta_1(self):
+        return self._learning_rate.momentum(self.iterations)
+
+    @beta_1.setter
+    def beta_1(self, value):
+        pass  # Keras sets what it was given when the optimiser is made
+
+
+class CycledAdamW(_CycledMomentum, keras.optimizers.AdamW):
+    """AdamW whose beta_1 follows the schedule; the first moment is corrected as if it always had been so."""
+
+
+class CycledKernelMuon(_CycledMomentum, KernelMuon):
+    """`KernelMuon` whose momentum follows the schedule, as the beta_1 of all else does."""
+
+    momentum = _CycledMomentum.beta_1
+
+
+class CycledSGD(keras.optimizers.SGD):
+    """SGD with Nesterov momentum that follows the schedule."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        # As Keras has it, but that this asks in Python whether there is any momentum, which a graph cannot tell.
+        velocity = self.momentums[self._get_variable_index(variable)]
+        momentum, step = self._learning_rate.momentum(self.iterations), gradient * learning_rate
+        self.assign(velocity, velocity * momentum - step)
+        self.assign_add(variable, velocity * momentum - step)
 
 
 def orthogonalize(matrix):

@@ -29,7 +29,7 @@ class Progress(keras.callbacks.Callback):
         self._written = 0.0
         self._timed_steps = 0
         self._seconds_in_steps = 0.0
-        self._bar = _make_bar() if sys.stderr.isatty() else None
+        self._bar = make_bar() if sys.stderr.isatty() else None
 
     def on_train_begin(self, logs=None):
         self._step_ended = None
@@ -113,7 +113,8 @@ class Progress(keras.callbacks.Callback):
         write_progress(self._folder, progress)
 
 
-def _make_bar():
+def make_bar():
+    """Returns a `rich.progress.Progress` on stderr, whose tasks have a field `facts`."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

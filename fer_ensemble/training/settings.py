@@ -34,12 +34,25 @@ class TrainingSettings:
         "resnet34, vgg16, vgg19, vgg16_bn, vgg19_bn: with --width=64 as published for ImageNet.",
         choices=MODELS,
     )
-    fold: int = _setting(
-        0, "The fold of Training that is held out; the member trains on the others.", least=0, below=FOLDS
+    fold: int | None = _setting(
+        0,
+        "The fold of Training that is held out; the member trains on the others. none: it trains on all of "
+        "Training, but for --holdout.",
+        least=0,
+        below=FOLDS,
+    )
+    holdout: float = _setting(
+        0.0,
+        "With --fold=none: share of Training that is held out, chosen at random by fold_seed, as much of each "
+        "class; copies of an image stay together.",
+        least=0.0,
+        below=1.0,
     )
     replica: int = _setting(0, "Number of the run: the same settings with other random numbers.", least=0)
     seed: int = _setting(0, "Seed of the weights, the order and the augmentation.", least=0)
-    fold_seed: int = _setting(0, "Seed of the folds. All members of an ensemble share it.", least=0)
+    fold_seed: int = _setting(
+        0, "Seed of the folds and of the holdout. All members of an ensemble share it.", least=0
+    )
 
     # The network.
     width: int = _setting(32, "Channels of the first layers; the deeper ones are multiples.", least=1)
@@ -104,11 +117,28 @@ class TrainingSettings:
         choices=("sgd", "adamw", "muon"),
     )
     learning_rate: float = _setting(0.02, "Peak learning rate, after the warm-up.", least=0.0)
+    schedule: str = _setting(
+        "cosine",
+        "How the learning rate goes on after its rise. cosine: it falls to 0; onecycle: it both rises and falls "
+        "as a cosine, while the momentum falls from 0.95 to 0.85 and rises again (--warmup=0.3 is usual); step: "
+        "it is multiplied by decay_factor at each of the milestones; plateau: likewise, but whenever the loss of "
+        "the held-out images stops falling.",
+        choices=("cosine", "onecycle", "step", "plateau"),
+    )
     warmup: float = _setting(
         0.1,
-        "Share of the training in which the learning rate rises from 0; then it falls to 0 as a cosine.",
+        "Share of the training in which the learning rate rises, from 0 (onecycle: a 25th of its peak).",
         least=0.0,
         below=1.0,
+    )
+    milestones: str = _setting(
+        "0.5,0.75", "With --schedule=step: shares of the training after which the learning rate drops."
+    )
+    decay_factor: float = _setting(
+        0.1, "With step and plateau: what a drop multiplies the learning rate by.", least=0.0, below=1.0
+    )
+    patience: int = _setting(
+        5, "With --schedule=plateau: looks at the held-out images in a row without a new lowest loss.", least=1
     )
     weight_decay: float = _setting(
         0.01,
@@ -116,6 +146,9 @@ class TrainingSettings:
         least=0.0,
     )
     clip_norm: float = _setting(0.0, "Largest norm of the whole gradient; 0 leaves it as it is.", least=0.0)
+    clip_value: float = _setting(
+        0.0, "Largest size of each number in the gradient; 0 leaves them as they are.", least=0.0
+    )
     ema: float = _setting(
         0.0,
         "Momentum of the moving average of the weights, which is then what is saved; 0 turns it off. "
@@ -146,6 +179,13 @@ class TrainingSettings:
 
     # The augmentation. One random draw per image and epoch.
     shift: float = _setting(0.1, "Largest shift, as a share of the image's side.", least=0.0, below=1.0)
+    crop_padding: int = _setting(
+        0,
+        "Pixels by which each side is padded before 48x48 pixels are cropped at random: a shift by whole pixels, "
+        "besides --shift. What is beyond the edge repeats it, as in all augmentations.",
+        least=0,
+        below=48,
+    )
     rotation: float = _setting(10.0, "Largest rotation, in degrees either way.", least=0.0, most=180.0)
     zoom: float = _setting(0.1, "Largest zoom, as a share of the size, in or out.", least=0.0, below=1.0)
     flip: bool = _setting(True, "Mirror half of the images, left to right.")
@@ -189,6 +229,23 @@ class TrainingSettings:
                 f"`input_size` must be at least 32 for {self.model}, which halves it five times. "
                 f"Received: {self.input_size}."
             )
+        if self.holdout and self.fold is not None:
+            raise ValueError(
+                "`holdout` must be 0 beside a fold, which is held out already. Received: "
+                f"{self.holdout:g} with fold {self.fold}. Give --fold=none, too."
+            )
+        parse_milestones(self.milestones)
+        if self.schedule == "plateau" and not (self.validate_every and (self.holdout or self.fold is not None)):
+            raise ValueError(
+                "`schedule` plateau needs held-out images, a fold or a --holdout, and --validate_every of 1 or "
+                f"more. Received: fold {_brief(self.fold)}, holdout {self.holdout:g}, validate_every "
+                f"{self.validate_every}."
+            )
+        if self.clip_norm and self.clip_value:
+            raise ValueError(
+                "`clip_norm` or `clip_value` must be 0: the gradient is clipped in one way. "
+                f"Received: {self.clip_norm:g} and {self.clip_value:g}."
+            )
 
     @property
     def run(self):
@@ -198,7 +255,25 @@ class TrainingSettings:
     @property
     def pretrained_path(self):
         """Path that `pretrained` names, for this fold."""
-        return pathlib.Path(self.pretrained.replace("{fold}", str(self.fold)))
+        return pathlib.Path(self.pretrained.replace("{fold}", str(_brief(self.fold))))
+
+
+def parse_milestones(text):
+    """Reads the milestones: `0.5,0.75` gives `[0.5, 0.75]`.
+
+    Raises:
+        ValueError: If they are no shares of the training, in ascending order.
+    """
+    try:
+        shares = [float(word) for word in text.split(",")]
+    except ValueError:
+        shares = []
+    if not shares or sorted({0.0, *shares, 1.0}) != [0.0, *shares, 1.0]:
+        raise ValueError(
+            "`milestones` must be shares of the training above 0 and below 1, ascending, such as 0.5,0.75. "
+            f"Received: {text!r}."
+        )
+    return shares
 
 
 def list_differences(settings, recorded):
@@ -226,7 +301,7 @@ def check_start(settings, folder):
 
 
 def _brief(value):
-    return f"{value:g}" if isinstance(value, float) else value
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -246,7 +321,24 @@ class TrainingOptions:
     tensorboard: bool = _setting(False, "Write TensorBoard logs into the member's folder, too.")
 
 
+@dataclasses.dataclass(frozen=True)
+class RangeTestOptions:
+    """What `model_train.py` does instead of training a member."""
+
+    find_learning_rate: bool = _setting(
+        False,
+        "Instead of training: take some steps of it with a learning rate that grows from 1e-6 to 10, stop when "
+        "the loss diverges, plot it over the rate in EXPERIMENTS/learning_rate/, and suggest a rate.",
+    )
+    find_steps: int = _setting(200, "Steps of --find_learning_rate.", least=20)
+
+    def __post_init__(self):
+        _check("find_steps", self.find_steps, self.__dataclass_fields__["find_steps"].metadata)
+
+
 def _check(name, value, limits):
+    if value is None:
+        return
     choices, least, below, most = (limits[key] for key in ("choices", "least", "below", "most"))
     if choices and value not in choices:
         raise ValueError(f"`{name}` must be one of {', '.join(map(str, choices))}. Received: {value!r}.")

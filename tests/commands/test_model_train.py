@@ -8,6 +8,10 @@ import pytest
     ("flags", "message"),
     [
         (["--fold=4"], "`fold` must be below 4. Received: 4."),
+        (["--fold=some"], "--fold=some"),
+        (["--fold=2", "--holdout=0.2"], "`holdout` must be 0 beside a fold, which is held out already."),
+        (["--fold=none", "--schedule=plateau"], "`schedule` plateau needs held-out images"),
+        (["--clip_norm=1", "--clip_value=1"], "`clip_norm` or `clip_value` must be 0"),
         (["--model=vgg"], "should be one of <cnn|resnet>"),
         (["--learning_rate=-0.1"], "`learning_rate` must be at least 0. Received: -0.1."),
         (["--learning_rate=0"], "`learning_rate` must be above 0."),

@@ -51,9 +51,17 @@ def test_folds_are_read_as_numbers():
     assert parse_folds("3,0") == [3, 0]
 
 
-@pytest.mark.parametrize("text", ["", "one", "-1", "1.0"])
+def test_no_fold_is_one_member_of_each_run_and_their_prediction(tmp_path):
+    folds, options = parse_folds("none"), TrainingOptions(experiments=str(tmp_path))
+    members = plan_members(RUNS[:2], folds, TrainingSettings(fold=None, holdout=0.2), options)
+    assert [member.name for member in members] == ["exp_none/cnn_0", "exp_none/cnn_1"]
+    assert {"--fold=none", "--replica=1", "--holdout=0.2"} < set(training_command(members[1].settings, options))
+    assert "--folds=none" in prediction_command(RUNS, folds, options)
+
+
+@pytest.mark.parametrize("text", ["", "one", "-1", "1.0", "0,none"])
 def test_what_is_no_fold_is_refused(text):
-    with pytest.raises(ValueError, match="`folds` must be numbers"):
+    with pytest.raises(ValueError, match="`folds` must be numbers with commas between them, or none"):
         parse_folds(text)
 
 
@@ -138,14 +146,14 @@ def test_the_defaults_are_left_to_the_command():
 
 
 def test_the_prediction_is_of_the_same_folder_and_data():
-    assert prediction_command(RUNS, TrainingOptions(experiments="there", data="a.csv"))[2:] == [
+    assert prediction_command(RUNS, [0], TrainingOptions(experiments="there", data="a.csv"))[2:] == [
         "--ensemble=there",
         "--data=a.csv",
     ]
 
 
 def test_the_prediction_is_told_of_other_runs_than_the_standard_ones():
-    command = prediction_command([("cnn", 0), ("resnet", 3)], TrainingOptions())
+    command = prediction_command([("cnn", 0), ("resnet", 3)], [0], TrainingOptions())
     assert command[-1] == "--runs=cnn_0,resnet_3"
 
 

@@ -25,7 +25,7 @@ def add_member(experiments, fold, run, place=None, **changes):
     folder = place or files.member_folder(experiments, fold, run)
     folder.mkdir(parents=True)
     part = Predictions(
-        np.array([fold]), np.zeros(1, np.int8), np.zeros(1, bool), np.array([[0.75, 0.25]], np.float32)
+        np.array([fold or 0]), np.zeros(1, np.int8), np.zeros(1, bool), np.array([[0.75, 0.25]], np.float32)
     )
     write_predictions(folder / "predictions.h5", {"oof": part}, record["data"]["fingerprint"])
     files.write_record(folder, record, ["predictions.h5"])
@@ -37,7 +37,7 @@ def test_members_come_by_run_and_fold_and_the_missing_ones_by_name(tmp_path):
         add_member(tmp_path, fold, run)
     (tmp_path / "exp_0" / "resnet_0").mkdir()  # unfinished
     add_member(tmp_path, 0, "cnn_7")  # of no run that is asked for
-    members, missing = collect_members(str(tmp_path), ["resnet_0", "cnn_0"], 2)
+    members, missing = collect_members(str(tmp_path), ["resnet_0", "cnn_0"], range(2))
     assert [member.name for member in members] == ["exp_0/cnn_0", "exp_1/cnn_0", "exp_1/resnet_0"]
     assert [(member.run, member.fold) for member in members] == [("cnn_0", 0), ("cnn_0", 1), ("resnet_0", 1)]
     assert members[1].folder == tmp_path / "exp_1" / "cnn_0"
@@ -47,11 +47,11 @@ def test_members_come_by_run_and_fold_and_the_missing_ones_by_name(tmp_path):
 
 def test_no_folder_is_told_with_the_command_that_makes_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"There is no folder .*none\. `bash splitscript\.sh` trains"):
-        collect_members(tmp_path / "none", ["cnn_0"], 4)
+        collect_members(tmp_path / "none", ["cnn_0"], range(4))
 
 
 def test_an_empty_folder_has_no_members(tmp_path):
-    assert collect_members(tmp_path, ["cnn_0"], 2) == ([], ["exp_0/cnn_0", "exp_1/cnn_0"])
+    assert collect_members(tmp_path, ["cnn_0"], range(2)) == ([], ["exp_0/cnn_0", "exp_1/cnn_0"])
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,10 @@ def test_members_that_do_not_belong_together_are_refused(what, change, tmp_path)
     message = (
         rf"The members of an ensemble must share their {what}: those of .*exp_1/cnn_0 are not "
         r"those of .*exp_0/cnn_0\. "
-        r"Keep each data set's members in an --experiments folder of their own\."
+        r"Keep the members of each data set, and of each split of it, in an --experiments folder of their own\."
     )
     with pytest.raises(ValueError, match=message):
-        collect_members(tmp_path, ["cnn_0"], 2)
+        collect_members(tmp_path, ["cnn_0"], range(2))
 
 
 @pytest.mark.parametrize("moved", [0, 1])
@@ -82,24 +82,43 @@ def test_a_moved_folder_is_refused(moved, tmp_path):
         rf"exp_{moved}/cnn_0 must hold fold {moved} of cnn_0, but its record is that of fold 3 of cnn_1\. Was"
     )
     with pytest.raises(ValueError, match=message):
-        collect_members(tmp_path, ["cnn_0"], 2)
+        collect_members(tmp_path, ["cnn_0"], range(2))
 
 
 def test_a_moved_folder_is_refused_when_it_is_the_only_one(tmp_path):
     add_member(tmp_path, 3, "cnn_0", place=tmp_path / "exp_0" / "cnn_0")
     with pytest.raises(ValueError, match=r"Was the folder moved\?"):
-        collect_members(tmp_path, ["cnn_0"], 4)
+        collect_members(tmp_path, ["cnn_0"], range(4))
 
 
 def test_a_damaged_record_is_told(tmp_path):
     (add_member(tmp_path, 0, "cnn_0") / "member.json").write_text("{")
     with pytest.raises(ValueError, match=r"exp_0/cnn_0/member\.json must be the record"):
-        collect_members(tmp_path, ["cnn_0"], 1)
+        collect_members(tmp_path, ["cnn_0"], range(1))
+
+
+def test_members_that_were_trained_on_all_of_training_are_collected_alone(tmp_path):
+    for fold, run in ((None, "cnn_0"), (None, "resnet_0"), (0, "cnn_0")):
+        add_member(tmp_path, fold, run)
+    members, missing = collect_members(tmp_path, ["cnn_0", "resnet_0", "cnn_1"], [None])
+    assert [(member.name, member.fold) for member in members] == [
+        ("exp_none/cnn_0", None),
+        ("exp_none/resnet_0", None),
+    ]
+    assert missing == ["exp_none/cnn_1"]
+
+
+def test_a_member_of_a_fold_is_none_that_was_trained_on_all_of_training(tmp_path):
+    add_member(tmp_path, 2, "cnn_0", place=tmp_path / "exp_none" / "cnn_0")
+    with pytest.raises(
+        ValueError, match=r"must hold fold none of cnn_0, but its record is that of fold 2 of cnn_0\."
+    ):
+        collect_members(tmp_path, ["cnn_0"], [None])
 
 
 def test_predictions_are_read_after_checking_their_hash(tmp_path):
     folder = add_member(tmp_path, 0, "cnn_0")
-    (member,), _ = collect_members(tmp_path, ["cnn_0"], 1)
+    (member,), _ = collect_members(tmp_path, ["cnn_0"], range(1))
     parts = member_predictions(member)
     np.testing.assert_array_equal(parts["oof"].probabilities, [[0.75, 0.25]])
     with h5py.File(folder / "predictions.h5", "a") as file:

@@ -31,16 +31,26 @@ def complete(folder):
 
 def test_a_member_lives_in_the_folder_of_its_fold_and_run(tmp_path):
     assert files.member_folder(str(tmp_path), 2, "cnn_1") == tmp_path / "exp_2" / "cnn_1"
+    assert files.member_folder(tmp_path, None, "cnn_1") == tmp_path / "exp_none" / "cnn_1"
 
 
 def test_members_are_found_by_their_names_finished_or_not(tmp_path):
-    for name in ("exp_1/resnet_0", "exp_0/cnn_1", "exp_1/cnn_0", "exp_10/cnn_0", "exp_2/my_net_12"):
+    for name in (
+        "exp_1/resnet_0",
+        "exp_0/cnn_1",
+        "exp_1/cnn_0",
+        "exp_10/cnn_0",
+        "exp_2/my_net_12",
+        "exp_none/cnn_0",
+    ):
         (tmp_path / name).mkdir(parents=True)
     for name in ("exp_a/cnn_0", "exp_0/cnn", "exp_0/cnn_x", "exp_0/_0", "runs/cnn_0"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "exp_0" / "log_0").write_text("a file")
     found = files.find_folders(str(tmp_path))
-    assert list(found) == [("cnn_0", 1), ("cnn_0", 10), ("cnn_1", 0), ("my_net_12", 2), ("resnet_0", 1)]
+    assert list(found) == [
+        ("cnn_0", 1), ("cnn_0", 10), ("cnn_0", None), ("cnn_1", 0), ("my_net_12", 2), ("resnet_0", 1),
+    ]  # fmt: skip
     assert found["cnn_0", 10] == tmp_path / "exp_10" / "cnn_0"
 
 

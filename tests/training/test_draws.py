@@ -63,6 +63,38 @@ def test_the_shift_is_a_share_of_the_side():
     assert abs(np.corrcoef(shifts.T)[0, 1]) < 0.1  # each way by itself
 
 
+def test_a_padded_crop_is_a_shift_by_whole_pixels_each_as_often():
+    shifts = draw(4500, crop_padding=4)["transform"][:, [2, 5]]
+    for values in shifts.T:
+        numbers, counts = np.unique(values, return_counts=True)
+        np.testing.assert_array_equal(numbers, np.arange(-4, 5))
+        assert counts.min() > 400 and counts.max() < 600  # 500 each
+    assert abs(np.corrcoef(shifts.T)[0, 1]) < 0.1
+
+
+def test_a_padded_crop_comes_besides_the_shift_and_changes_no_other_draw_of_the_transform():
+    both = draw(shift=0.1, rotation=10.0, flip=True, crop_padding=4)["transform"]
+    alone = draw(shift=0.1, rotation=10.0, flip=True)["transform"]
+    names = np.abs(both - alone)
+    np.testing.assert_array_equal(names[:, [0, 1, 3, 4, 6, 7]], 0)
+    crops = (both - alone)[:, [2, 5]]
+    np.testing.assert_allclose(crops, np.round(crops), atol=1e-5)
+    assert np.abs(crops).max() > 3.9
+
+
+def test_the_draws_of_settings_without_a_padded_crop_are_what_they_always_were():
+    settings = TrainingSettings(shift=0.1, rotation=10.0, zoom=0.1, flip=True, erasing=0.5, mixup=0.2, cutmix=0.3)
+    draws = draw_batch(np.random.default_rng([3, 2, 1]), 2, settings)
+    expected = {
+        "transform": [0.91688997, -0.10647225, 4.9779711, 0.10647225, 0.91688997, 0.45506158, 0, 0],
+        "light": [1.0265141, -17.235716],
+        "erase": [17, 17, 2, 2, 175.43913],
+        "mix": [0.00272488, 46, 46, 20, 20],
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(draws[name][0], values, rtol=1e-6)
+
+
 def test_the_rotation_is_in_degrees_about_the_centre():
     transforms = draw(rotation=30.0)["transform"].astype(float)
     a, b = transforms[:, :3], transforms[:, 3:6]

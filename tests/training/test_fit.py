@@ -1,15 +1,19 @@
 import csv
 import io
+import signal
 
 import keras
 import numpy as np
 import pytest
 
+from fer_ensemble import signals
 from fer_ensemble.data.dataset import TRAINING, UNLABELLED
 from fer_ensemble.models import build_model
 from fer_ensemble.models.layers import FusedBatchNormalization
+from fer_ensemble.training.batches import TrainingBatches
 from fer_ensemble.training.fit import HISTORY_COLUMNS, fit_model, format_history
 from fer_ensemble.training.optimizers import build_optimizer
+from fer_ensemble.training.schedules import count_plateaus
 from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.state import read_notes
 
@@ -76,6 +80,56 @@ def test_the_history_has_a_row_for_each_epoch(fit, tmp_path):
 def test_the_held_out_images_are_looked_at_once_at_the_end_if_never_before(fit):
     _, history = fit(epochs=2, validate_every=0)
     assert [row["val_loss"] is not None for row in history] == [False, True]
+
+
+def test_without_held_out_images_there_is_nothing_to_look_at(tiny_dataset, tmp_path):
+    images, targets = tiny_dataset.images[:24], np.eye(3)[np.maximum(tiny_dataset.labels[:24], 0)]
+    nothing = tiny_dataset.images[:0], tiny_dataset.labels[:0].astype(int)
+    settings = TrainingSettings(**{**TINY, "epochs": 2, "fold": None})
+    _, history = fit_model(images, targets, nothing, settings, 0, tmp_path, {})
+    assert [(row["val_loss"], row["val_accuracy"]) for row in history] == [(None, None)] * 2
+    rows = list(csv.DictReader((tmp_path / "history.csv").open()))
+    assert [row["val_loss"] for row in rows] == ["", ""] and all(row["loss"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "optimizer", "rates"),
+    [
+        # 4 epochs of 3 steps. Of 12 steps 4 rise; from step 5 to 12 the rate falls, 3 of 7, 6 of 7, all the way.
+        ("onecycle", "adamw", [0.1 * (0.04 + 0.96 * (1 - np.cos(np.pi * 3 / 4)) / 2)]
+         + [0.1 * (4e-6 + (1 - 4e-6) * (1 + np.cos(np.pi * part / 7)) / 2) for part in (2, 5, 7)]),
+        ("plateau", "adamw", None),
+    ],
+)  # fmt: skip
+def test_a_schedule_goes_on_in_the_middle_of_an_epoch(fit, tmp_path, monkeypatch, schedule, optimizer, rates):
+    changes = {
+        "epochs": 4, "schedule": schedule, "optimizer": optimizer, "learning_rate": 0.1, "patience": 1, "seed": 2,
+        "warmup": 1 / 3 if schedule == "onecycle" else 0.0, "decay_factor": 0.5, "milestones": "0.5,0.75",
+    }  # fmt: skip
+    (tmp_path / "whole").mkdir()
+    model, history = fit(folder=tmp_path / "whole", **changes)
+    get_batch, wish = TrainingBatches.__getitem__, signals._Wish
+    monkeypatch.setattr(wish, "number", None)  # and so it will be afterwards, whatever happens
+
+    def get_batch_and_be_stopped(batches, index):
+        if batches.epoch == 2 and index == 1:
+            wish.number = wish.number or signal.SIGTERM  # as a signal would
+        return get_batch(batches, index)
+
+    with monkeypatch.context() as patch, pytest.raises(signals.Stopped):
+        patch.setattr(TrainingBatches, "__getitem__", get_batch_and_be_stopped)
+        fit(**changes)
+    wish.number = None
+    again, same_history = fit(**changes)
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    found = [row["learning_rate"] for row in same_history]
+    assert found == [row["learning_rate"] for row in history]
+    losses = [row["val_loss"] for row in same_history]
+    if schedule == "plateau":
+        rates = [0.1 * 0.5 ** count_plateaus(losses[: epoch + 1], 1) for epoch in range(4)]
+        assert min(rates) < 0.1  # on TensorFlow this seed's held-out loss rises at first
+    np.testing.assert_allclose(found, rates, rtol=1e-4)
 
 
 def test_a_finished_training_is_only_loaded(fit, tmp_path):

@@ -26,6 +26,7 @@ from fer_ensemble.members.inference import read_predictions
 from fer_ensemble.training.fit import HISTORY_COLUMNS
 from fer_ensemble.training.member import member_seed, train_member
 from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings
+from fer_ensemble.training.splits import split_training
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPLETE = {"member.json", "model.keras", "predictions.h5", "history.csv", "lock"}
@@ -117,6 +118,22 @@ def test_only_the_held_out_images_were_not_trained_on(tiny_member, tiny_data, ti
     # The folds of one run share no image.
     other = read_predictions(tiny_member / "predictions.h5")[0]["oof"].rows
     assert not set(parts["oof"].rows) & set(other)
+
+
+def test_the_out_of_fold_images_of_a_holdout_are_those_held_out(tiny_data, tiny_dataset, tmp_path):
+    settings = TrainingSettings(width=4, input_size=16, epochs=1, fold=None, holdout=0.25, precision="float32")
+    train_member(settings, TrainingOptions(data=str(tiny_data), experiments=str(tmp_path)))
+    folder = tmp_path / "exp_none" / "cnn_0"
+    part = read_predictions(folder / "predictions.h5")[0]["oof"]
+    held_out = split_training(tiny_dataset, tiny_data, settings)[1]
+    np.testing.assert_array_equal(part.rows, tiny_dataset.rows[held_out])
+    record = files.read_record(folder)
+    assert record["metrics"]["oof"] is not None
+    assert (record["folds"]["folds"], record["folds"]["holdout"]) == (None, 0.25)
+    with (folder / "history.csv").open() as file:
+        assert float(next(csv.DictReader(file))["val_accuracy"]) == pytest.approx(
+            record["metrics"]["oof"], abs=1e-5
+        )
 
 
 def test_the_predictions_are_those_of_the_saved_model(tiny_member, tiny_dataset):
@@ -220,11 +237,12 @@ def test_each_member_has_a_seed_of_its_own():
         return member_seed(TrainingSettings(**changes))
 
     assert seed() == seed(epochs=3, learning_rate=0.1)  # what is tuned does not change the random numbers
+    assert seed(fold=None) == seed(fold=None, holdout=0.2)
     seeds = [
         seed(model=model, replica=replica, fold=fold, seed=start)
         for model in ("cnn", "resnet")
         for replica in range(3)
-        for fold in range(4)
+        for fold in (0, 1, 2, 3, None)
         for start in range(3)
     ]
     assert len(set(seeds)) == len(seeds)

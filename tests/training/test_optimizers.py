@@ -113,6 +113,62 @@ def test_the_norm_of_the_whole_gradient_is_clipped(clip_norm, norm):
     assert changed == pytest.approx(norm or received, rel=1e-3)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_each_number_of_the_gradient_is_clipped(name):
+    def take_steps(clip_value, limit):
+        network, optimizer = make_network(), make(optimizer=name, learning_rate=0.01, clip_value=clip_value)
+        for seed in (0, 1):  # the size of a gradient does not show in Adam's first step
+            gradients = [(1 + seed) * gradient for gradient in random_gradients(network, seed)]
+            changes = step(optimizer, network, [np.clip(gradient, -limit, limit) for gradient in gradients])
+        return np.concatenate([change.ravel() for change in changes])
+
+    clipped = take_steps(0.5, 1e9)
+    np.testing.assert_allclose(clipped, take_steps(0.0, 0.5), atol=1e-7)
+    assert np.abs(clipped - take_steps(0.0, 1e9)).max() > 1e-3
+
+
+def test_the_momentum_of_one_cycle_by_hand():
+    # Steps of 5, of which 2 rise: momentum 0.95, 0.9, 0.85, 0.9, 0.95; rate 0.004, 0.052, 0.1, 0.0500002, 4e-7.
+    cycle = {"schedule": "onecycle", "learning_rate": 0.1, "warmup": 0.4, "epochs": 1, "steps_per_epoch": 5}
+    momenta, rates = [0.95, 0.9, 0.85, 0.9, 0.95], [0.004, 0.052, 0.1, 0.0500002, 4e-7]
+    network, optimizer, expected = make_network(), make(optimizer="sgd", **cycle), None
+    for number, (momentum, rate) in enumerate(zip(momenta, rates, strict=True)):
+        gradients = random_gradients(network, number)
+        old = expected or [0 * gradient for gradient in gradients]
+        expected = [momentum * v - rate * g for v, g in zip(old, gradients, strict=True)]
+        changes = step(optimizer, network, gradients)
+        for change, velocity, gradient in zip(changes, expected, gradients, strict=True):
+            np.testing.assert_allclose(change, momentum * velocity - rate * gradient, atol=1e-6)
+
+
+def test_one_cycle_moves_adams_beta_1():
+    # Without second moments to speak of: two steps of the same gradient g and sign are each about the rate.
+    cycle = {"schedule": "onecycle", "learning_rate": 0.1, "warmup": 0.4, "epochs": 1, "steps_per_epoch": 5}
+    network, optimizer = make_network(), make(optimizer="adamw", **cycle)
+    ones = [np.ones(tuple(v.shape), np.float32) for v in network.trainable_variables]
+    step(optimizer, network, ones)
+    changes = step(optimizer, network, [0 * one for one in ones])
+    # First moment 0.05, then 0.9 * 0.05; corrected by 1 - 0.9^2. Second 0.001 * 0.999, corrected by 1 - 0.999^2.
+    expected = -0.052 * (0.045 / 0.19) / math.sqrt(0.000999 / (1 - 0.999**2))
+    for change in changes:
+        np.testing.assert_allclose(change, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_momentum_that_changes_is_that_of_the_step_in_a_compiled_function_too(name):
+    cycle = {"schedule": "onecycle", "learning_rate": 0.1, "warmup": 0.4, "epochs": 1, "steps_per_epoch": 5}
+    changed = []
+    for eager in (True, False):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(1, name="logits")])
+        model.compile(optimizer=make(optimizer=name, **cycle), loss="mse", run_eagerly=eager, jit_compile=False)
+        inputs = np.random.default_rng(0).normal(size=(20, 3))
+        model.fit(inputs, inputs[:, :1], batch_size=4, shuffle=False, verbose=0)
+        changed.append(model.get_weights())
+    for one, other in zip(*changed, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
 def test_muon_makes_the_update_of_every_inner_kernel_nearly_orthogonal():
     network = make_network()
     gradients = random_gradients(network)

@@ -3,16 +3,25 @@ import math
 
 import pytest
 
-from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings, list_differences
+from fer_ensemble.training.settings import (
+    FOLDS,
+    TrainingOptions,
+    TrainingSettings,
+    list_differences,
+    parse_milestones,
+)
 
 # Each limit of each field: a value just beyond it, and what the message says of it.
 LIMITS = [
     ("fold", -1, "at least 0"), ("fold", 4, "below 4"), ("replica", -1, "at least 0"), ("seed", -1, "at least 0"),
+    ("holdout", -0.1, "at least 0"), ("holdout", 1.0, "below 1"),
     ("fold_seed", -1, "at least 0"), ("width", 0, "at least 1"), ("input_size", 15, "at least 16"),
     ("stem_stride", 0, "at least 1"), ("stem_stride", 3, "at most 2"),
     ("dropout", -0.1, "at least 0"), ("dropout", 1.0, "below 1"), ("learning_rate", -0.1, "at least 0"),
     ("learning_rate", 0.0, "above 0"), ("warmup", -0.1, "at least 0"), ("warmup", 1.0, "below 1"),
     ("weight_decay", -0.1, "at least 0"), ("clip_norm", -0.5, "at least 0"), ("ema", -0.1, "at least 0"),
+    ("clip_value", -0.5, "at least 0"), ("decay_factor", -0.1, "at least 0"), ("decay_factor", 1.0, "below 1"),
+    ("patience", 0, "at least 1"), ("crop_padding", -1, "at least 0"), ("crop_padding", 48, "below 48"),
     ("ema", 1.0, "below 1"), ("epochs", 0, "at least 1"), ("batch_size", 1, "at least 2"),
     ("label_smoothing", -0.1, "at least 0"), ("label_smoothing", 1.0, "below 1"), ("shift", -0.1, "at least 0"),
     ("shift", 1.0, "below 1"), ("rotation", -1.0, "at least 0"), ("rotation", 180.5, "at most 180"),
@@ -29,6 +38,7 @@ CHOICES = {
     "input_channels": "1, 3",
     "pixel_statistics": "unit, dataset, imagenet",
     "optimizer": "sgd, adamw, muon",
+    "schedule": "cosine, onecycle, step, plateau",
     "labels": "fer2013, ferplus",
     "class_weight": "none, balanced, sqrt",
     "precision": "auto, float32, mixed_float16, mixed_bfloat16",
@@ -52,7 +62,7 @@ def test_the_table_above_has_every_limit():
     }
     assert {(name, limit) for name, _, limit in LIMITS} == declared | {("learning_rate", "above 0")}
     unlimited = {name for name in FIELDS if name not in CHOICES and not any(name == entry[0] for entry in LIMITS)}
-    assert unlimited == {"flip", "deterministic", "pretrained"}
+    assert unlimited == {"flip", "deterministic", "milestones", "pretrained"}
 
 
 @pytest.mark.parametrize(("name", "choices"), CHOICES.items())
@@ -76,6 +86,39 @@ def test_the_limits_themselves_and_the_defaults_are_valid():
         TrainingSettings(**{name: 0.0})
 
 
+def test_a_holdout_takes_no_fold():
+    assert TrainingSettings(fold=None, holdout=0.2).fold is None
+    with pytest.raises(ValueError) as error:
+        TrainingSettings(holdout=0.2)
+    assert str(error.value) == (
+        "`holdout` must be 0 beside a fold, which is held out already. Received: 0.2 with fold 0. "
+        "Give --fold=none, too."
+    )
+
+
+@pytest.mark.parametrize("text", ["", "half", "0,0.5", "0.5,1", "0.5,0.5", "0.75,0.5", "-0.1", "nan", "0.5,"])
+def test_milestones_are_ascending_shares_of_the_training(text):
+    assert parse_milestones("0.25, 0.5,0.875") == [0.25, 0.5, 0.875]
+    with pytest.raises(
+        ValueError, match="`milestones` must be shares of the training above 0 and below 1, ascending"
+    ):
+        TrainingSettings(milestones=text)
+
+
+@pytest.mark.parametrize("changes", [{"fold": None}, {"validate_every": 0}])
+def test_a_plateau_is_one_of_the_held_out_loss(changes):
+    TrainingSettings(schedule="plateau", fold=None, holdout=0.1)
+    with pytest.raises(
+        ValueError, match="`schedule` plateau needs held-out images, a fold or a --holdout, and --val"
+    ):
+        TrainingSettings(schedule="plateau", **changes)
+
+
+def test_the_gradient_is_clipped_in_one_way():
+    with pytest.raises(ValueError, match=r"`clip_norm` or `clip_value` must be 0: .* Received: 1 and 0\.1\."):
+        TrainingSettings(clip_norm=1.0, clip_value=0.1)
+
+
 def test_the_settings_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         TrainingSettings().epochs = 3
@@ -91,6 +134,7 @@ def test_differences_from_a_record_are_named_and_what_it_does_not_know_had_its_d
     recorded = {**dataclasses.asdict(TrainingSettings()), "width": 4, "learning_rate": 0.05}
     del recorded["deterministic"]
     assert list_differences(TrainingSettings(), recorded) == ["width: 32, not 4", "learning_rate: 0.02, not 0.05"]
+    assert list_differences(TrainingSettings(fold=None), recorded)[0] == "fold: none, not 0"
     assert list_differences(TrainingSettings(deterministic=True), recorded)[-1] == "deterministic: True, not False"
 
 

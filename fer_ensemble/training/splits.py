@@ -1,0 +1,46 @@
+"""Which training images a member is trained on, and which are held out."""
+
+import hashlib
+
+import numpy as np
+
+from fer_ensemble.data.dataset import TRAINING, UNLABELLED
+from fer_ensemble.data.folds import load_folds
+from fer_ensemble.data.holdout import choose_holdout
+from fer_ensemble.training.settings import FOLDS
+
+
+def split_training(dataset, path, settings):
+    """Splits the labelled Training images.
+
+    Args:
+        dataset: `Dataset`.
+        path: The data set's `.h5` file, as for `load_folds`.
+        settings: `TrainingSettings`: its fold, or its holdout, and fold_seed.
+
+    Returns:
+        `(own, held_out, description)`: the positions in the data set of the images to train on, and of those that
+        are held out, int64, none in both; and what the member's record says of the split, a dictionary whose
+        `fingerprint` is that of all members that may vote together.
+
+    Raises:
+        ValueError: If there are too few images.
+    """
+    training = dataset.split(TRAINING)
+    if settings.fold is None:
+        held_out, description = _hold_out(dataset, training, settings.holdout, settings.fold_seed)
+    else:
+        folds, fingerprint = load_folds(dataset, path, FOLDS, settings.fold_seed)
+        held_out = folds == settings.fold
+        description = {"folds": FOLDS, "seed": settings.fold_seed, "fingerprint": fingerprint}
+    labelled = dataset.labels[training] != UNLABELLED
+    return training[labelled & ~held_out], training[labelled & held_out], description
+
+
+def _hold_out(dataset, training, share, seed):
+    held_out = np.zeros(len(training), bool)
+    if share:
+        held_out = choose_holdout(dataset.images[training], dataset.labels[training], share, seed)
+    content = dataset.rows[training].astype("<i8").tobytes() + held_out.tobytes()
+    fingerprint = hashlib.sha256(content).hexdigest()
+    return held_out, {"folds": None, "holdout": share, "seed": seed, "fingerprint": fingerprint}

@@ -18,7 +18,7 @@ from fer_ensemble.members import files
 from fer_ensemble.models import add_softmax, build_model
 from fer_ensemble.models.transfer import weighted_layers
 from fer_ensemble.training.member import train_member
-from fer_ensemble.training.pretrained import find_pretrained, load_pretrained
+from fer_ensemble.training.pretrained import find_pretrained, load_pretrained, may_know_held_out
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -189,6 +189,17 @@ def test_of_another_fold_it_may_know_what_is_held_out(tiny_member, tiny_data, tm
     folder = train(settings_for(tiny_member, fold=1), tmp_path, tiny_data)
     assert files.read_record(folder)["pretrained"]["may_know_held_out"] is True
     assert "note: what that was trained on may include images held out here" in capsys.readouterr().out
+
+
+def test_what_a_start_knows_its_own_start_may_know_too(tiny_member, tmp_path):
+    record = files.read_record(tiny_member)
+    path = pathlib.Path(shutil.copytree(tiny_member, tmp_path / "copy")) / "model.keras"
+    for inherited in (False, True):
+        record["pretrained"] = {"may_know_held_out": inherited}
+        files.write_record(path.parent, record, [files.MODEL])
+        assert may_know_held_out(path, record) is inherited
+    assert may_know_held_out(path, {**record, "data": {"fingerprint": "other"}})
+    assert not may_know_held_out(tmp_path / "some.keras", record)
 
 
 def test_an_interrupted_training_goes_on_without_the_file(tiny_member, tiny_data, tmp_path):

@@ -46,7 +46,9 @@ def find_pretrained(settings):
 
 
 def may_know_held_out(path, identity):
-    """Whether the member that a file belongs to, if any, may have been trained on images that this one holds out.
+    """Whether the member that a file belongs to, if any, may have seen images that this one holds out.
+
+    It may if it was trained on other data (other classes are), on another fold, or started from one that may.
 
     Args:
         path: What `find_pretrained` returned.
@@ -55,7 +57,7 @@ def may_know_held_out(path, identity):
     if path.name != files.MODEL or not files.is_complete(path.parent):
         return False
     other = files.read_record(path.parent)
-    return any(
+    return other.get("pretrained", {}).get("may_know_held_out", False) or any(
         value(other) != value(identity)
         for value in (
             lambda record: record["data"]["fingerprint"],

@@ -18,7 +18,7 @@ from fer_ensemble.members import files
 from fer_ensemble.models import add_softmax, build_model
 from fer_ensemble.models.transfer import weighted_layers
 from fer_ensemble.training.member import train_member
-from fer_ensemble.training.pretrained import find_pretrained, load_pretrained
+from fer_ensemble.training.pretrained import find_pretrained, load_pretrained, may_know_held_out
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -38,14 +38,13 @@ def build(settings, classes=3, seed=1):
 def load(pretrained, class_names=NAMES, **changes):
     """Finds and loads the weights; returns the model and the names of the layers that are not fresh any more."""
     settings = settings_for(pretrained, **changes)
-    model, fresh = build(settings, len(class_names)), build(settings, len(class_names))
-    load_pretrained(model, find_pretrained(settings), settings, class_names)
-    changed = [
-        ours.name
-        for ours, theirs in zip(weighted_layers(model), weighted_layers(fresh), strict=True)
-        if not np.array_equal(ours.get_weights()[0], theirs.get_weights()[0])
-    ]
-    return model, changed
+    path = find_pretrained(settings)
+    model = build(settings, len(class_names))
+    layers = weighted_layers(model)
+    before = [layer.get_weights()[0] for layer in layers]
+    load_pretrained(model, path, settings, class_names)
+    pairs = zip(layers, before, strict=True)
+    return model, [layer.name for layer, weight in pairs if not np.array_equal(layer.get_weights()[0], weight)]
 
 
 def fails(pretrained, **changes):
@@ -169,7 +168,7 @@ def train(settings, experiments, data, **changes):
 
 def test_a_training_starts_from_the_weights_and_notes_their_fingerprint(tiny_member, tiny_data, tmp_path, capsys):
     # At a learning rate of nearly 0, and statistics that hardly move, it ends where it starts.
-    settings = settings_for(tiny_member, learning_rate=1e-9, optimizer="sgd", label_smoothing=0.0)
+    settings = settings_for(tiny_member, fold=1, learning_rate=1e-9, optimizer="sgd", label_smoothing=0.0)
     folder = train(settings, tmp_path, tiny_data)
     ours, theirs = (keras.saving.load_model(one / "model.keras") for one in (folder, tiny_member))
     for found, expected in zip(ours.trainable_variables, theirs.trainable_variables, strict=True):
@@ -178,17 +177,22 @@ def test_a_training_starts_from_the_weights_and_notes_their_fingerprint(tiny_mem
     assert record["pretrained"] == {
         "file": "model.keras",
         "sha256": hash_file(tiny_member / "model.keras"),
-        "may_know_held_out": False,
+        "may_know_held_out": True,
     }
     assert record["settings"]["pretrained"] == str(tiny_member)
     said = capsys.readouterr().out
-    assert f"starts from {tiny_member}/model.keras" in said and "note:" not in said
+    assert f"starts from {tiny_member}/model.keras\nnote: what that was trained on may include images" in said
 
 
-def test_of_another_fold_it_may_know_what_is_held_out(tiny_member, tiny_data, tmp_path, capsys):
-    folder = train(settings_for(tiny_member, fold=1), tmp_path, tiny_data)
-    assert files.read_record(folder)["pretrained"]["may_know_held_out"] is True
-    assert "note: what that was trained on may include images held out here" in capsys.readouterr().out
+def test_what_a_start_knows_its_own_start_may_know_too(tiny_member, tmp_path):
+    record = files.read_record(tiny_member)
+    path = pathlib.Path(shutil.copytree(tiny_member, tmp_path / "copy")) / "model.keras"
+    for inherited in (False, True):
+        record["pretrained"] = {"may_know_held_out": inherited}
+        files.write_record(path.parent, record, [files.MODEL])
+        assert may_know_held_out(path, record) is inherited
+    assert may_know_held_out(path, {**record, "data": {"fingerprint": "other"}})
+    assert not may_know_held_out(tmp_path / "some.keras", record)
 
 
 def test_an_interrupted_training_goes_on_without_the_file(tiny_member, tiny_data, tmp_path):
@@ -214,4 +218,5 @@ def test_an_interrupted_training_goes_on_without_the_file(tiny_member, tiny_data
     assert process.wait(300) == 128 + signal.SIGTERM
     shutil.rmtree(source)
     resumed = train(settings, tmp_path, tiny_data)
-    assert files.read_record(resumed)["pretrained"]["sha256"] == fingerprint
+    facts = files.read_record(resumed)["pretrained"]
+    assert (facts["sha256"], facts["may_know_held_out"]) == (fingerprint, False)

@@ -114,10 +114,16 @@ class Sweep:
         try:
             settings = choose_settings(self._settings, self._variations, trial.params)
             members, options = plan_trial(place, settings, self._folds, self._options)
-            watches = [display.watch(members)]
-            if self._sweep.prune != "none":
-                watches.append(Pruner(trial, members[0], self._sweep.objective))
-            train_trial(members, options, lambda runs: [watch(runs) for watch in watches])
+            show = display.watch(members)
+            prune = Pruner(trial, members[0], self._sweep.objective) if self._sweep.prune != "none" else None
+
+            def watch(runs):
+                signals.check()  # one that came before `run_jobs` heeded them
+                show(runs)
+                if prune:
+                    prune(runs)
+
+            train_trial(members, options, watch)
             value = measure_trial(members, self._sweep.objective)
         except TrialInterrupted:
             return

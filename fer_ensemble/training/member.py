@@ -88,7 +88,7 @@ def _train(settings, options, folder, dataset, own, held_out, identity):
 
     initialize = None
     if settings.pretrained and "pretrained" not in identity:
-        identity["pretrained"], initialize = _start_from_pretrained(settings, identity)
+        identity["pretrained"], initialize = _start_from_pretrained(settings, identity, len(held_out) > 0)
     for leftover in folder.glob(".*"):  # half a file of a process that was killed while it wrote
         leftover.unlink()
     precision = device.choose_precision(settings.precision)
@@ -133,12 +133,12 @@ def _train(settings, options, folder, dataset, own, held_out, identity):
     print(f"{folder} is complete: {scores}")
 
 
-def _start_from_pretrained(settings, identity):
+def _start_from_pretrained(settings, identity, holds_out):
     from fer_ensemble.training.pretrained import find_pretrained, load_pretrained, may_know_held_out
 
     path = find_pretrained(settings)
     print(f"{settings.run}, fold {files.fold_name(settings.fold)}: starts from {path}", flush=True)
-    seen = may_know_held_out(path, identity)
+    seen = holds_out and may_know_held_out(path, identity)
     if seen:
         print("note: what that was trained on may include images held out here; then they are no honest test")
     facts = {"file": path.name, "sha256": hash_file(path), "may_know_held_out": seen}

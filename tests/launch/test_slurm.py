@@ -79,7 +79,8 @@ def test_every_member_of_an_ensemble_has_a_number_of_its_own():
         for replica in (0, 1)
         for fold in (0, 1, 2, 3, None)
     ]
-    assert sorted(map(task_number, settings)) == list(range(20))
+    numbers = set(map(task_number, settings))
+    assert len(numbers) == 20 and min(numbers) == 0 and max(numbers) < 1000  # SLURM's own limit is 1,001
 
 
 def test_the_name_stands_for_the_folder_wherever_it_is_seen_from(tmp_path, monkeypatch):
@@ -93,9 +94,9 @@ def test_the_name_stands_for_the_folder_wherever_it_is_seen_from(tmp_path, monke
 
 def test_each_task_gets_the_command_of_its_member(options):
     job = make_job(options, "--array=%2")
-    assert "--array=0,3,15,18%2" in job.flags
+    assert "--array=0,3,55,58%2" in job.flags
     script = job.script.replace("exec bash", "printf '%s\\n'")
-    for task, model, fold, replica in (("0", "cnn", 0, 0), ("18", "resnet", 3, 1)):
+    for task, model, fold, replica in (("0", "cnn", 0, 0), ("58", "resnet", 3, 1)):
         _, folder, *command = bash(script, SLURM_ARRAY_TASK_ID=task).stdout.splitlines()
         assert folder == f"{options.experiments}/exp_{fold}/{model}_{replica}"
         assert command[:2] == [sys.executable, str(REPOSITORY / "model_train.py")]

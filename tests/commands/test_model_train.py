@@ -12,7 +12,7 @@ import pytest
         (["--fold=2", "--holdout=0.2"], "`holdout` must be 0 beside a fold, which is held out already."),
         (["--fold=none", "--schedule=plateau"], "`schedule` plateau needs held-out images"),
         (["--clip_norm=1", "--clip_value=1"], "`clip_norm` or `clip_value` must be 0"),
-        (["--model=vgg"], "should be one of <cnn|resnet>"),
+        (["--model=vgg"], "should be one of <cnn|resnet|resnet9|"),
         (["--learning_rate=-0.1"], "`learning_rate` must be at least 0. Received: -0.1."),
         (["--learning_rate=0"], "`learning_rate` must be above 0."),
         (["--learning_rate=nan"], "`learning_rate` must be a finite number."),

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import sys
+import threading
 import time
 
 # SLURM sends SIGTERM before it preempts a job, and SIGUSR1, by custom, before its time is up; a closing terminal
@@ -44,6 +46,7 @@ def heed():
     for number in STOP_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _handle)
+    sys.unraisablehook = _raise_again
 
 
 @contextlib.contextmanager
@@ -84,3 +87,13 @@ def _handle(number, frame):
     _Wish.number, _Wish.time = number, time.monotonic()
     if not _Wish.deferred:
         raise Stopped(number)
+
+
+def _raise_again(unraisable):
+    # Python lets nothing through where it was raised, as in a callback of the garbage collector (JAX has one): a
+    # moment later it is elsewhere.
+    if not isinstance(unraisable.exc_value, Stopped):
+        sys.__unraisablehook__(unraisable)
+        return
+    _Wish.number = None
+    threading.Timer(0.01, os.kill, (os.getpid(), unraisable.exc_value.signal)).start()

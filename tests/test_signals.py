@@ -105,3 +105,19 @@ def test_what_is_ignored_stays_ignored(python):
 
 def test_it_tells_where_the_work_stands():
     assert str(Stopped(signal.SIGTERM, "it stands at epoch 3")) == "stopped by SIGTERM: it stands at epoch 3"
+
+
+def test_where_nothing_can_be_raised_it_is_raised_a_moment_later(python):
+    code = """
+import gc
+def collecting(phase, info):
+    if phase == "start": send()
+gc.callbacks.append(collecting)
+try:
+    gc.collect()
+    gc.callbacks.clear()
+    time.sleep(100)
+except signals.Stopped as stopped: print(stopped)
+"""
+    result = run(python, code)
+    assert (result.stdout, result.stderr) == ("stopped by SIGTERM\n", "")

@@ -5,6 +5,7 @@ import pytest
 from fer_ensemble.training.batches import TrainingBatches
 from fer_ensemble.training.fit import _Recorder
 from fer_ensemble.training.progress import Progress
+from fer_ensemble.training.schedules import build_schedule
 from fer_ensemble.training.settings import TrainingSettings
 
 PLAIN = {"label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0}
@@ -122,9 +123,9 @@ def test_fit_hands_out_the_batches_of_its_epoch(first, tmp_path):
     model.built = True
     progress = Progress(tmp_path, 6, batches.steps, 4)
     settings = TrainingSettings(epochs=6, validate_every=0)
-    history = []
+    schedule, history = build_schedule(settings, 30), []
     recorder = _Recorder(
-        batches, history, settings, progress, look_at_held_out=lambda: (1.0, 0.5), save=lambda: None
+        batches, history, settings, schedule, progress, look_at_held_out=lambda: (1.0, 0.5), save=lambda: None
     )
     callbacks = [recorder, progress]
     model.fit(batches, epochs=6, initial_epoch=first, shuffle=False, verbose=0, callbacks=callbacks)

@@ -50,16 +50,14 @@ def heed():
 
 
 @contextlib.contextmanager
-def deferred(defer=True):
-    """Within the block a signal raises nothing until `check` is called, or the block ends well.
+def deferred():
+    """Within the block, or the function, a signal raises nothing until `check` is called, or it ends well.
 
-    Args:
-        defer: False for a block inside such a block that may be stopped anywhere after all.
+    Nothing must be raised inside TensorFlow or JAX: where they call Python from C++, some of them print what was
+    raised, and go on.
     """
-    before, _Wish.deferred = _Wish.deferred, defer
+    before, _Wish.deferred = _Wish.deferred, True
     try:
-        if not defer:
-            check()
         yield
     finally:
         _Wish.deferred = before

@@ -62,21 +62,6 @@ except signals.Stopped as stopped: print(stopped)
     assert run(python, code).stdout == "done\nstopped by SIGTERM\n"
 
 
-@pytest.mark.parametrize("early", [True, False])
-def test_a_block_inside_may_be_stopped_after_all(python, early):
-    code = f"""
-with signals.deferred():
-    try:
-        if {early}: send()
-        with signals.deferred(False):
-            if not {early}: send()
-            print("went on")
-    except signals.Stopped as stopped: print(stopped)
-    os._exit(0)
-"""
-    assert run(python, code).stdout == "stopped by SIGTERM\n"
-
-
 def test_the_same_wish_twice_is_one_wish(python):
     # As when both the shell and the scheduler pass it on.
     code = """

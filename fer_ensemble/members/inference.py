@@ -5,6 +5,7 @@ import dataclasses
 import h5py
 import numpy as np
 
+from fer_ensemble import signals
 from fer_ensemble.data.copies import find_copies
 from fer_ensemble.data.dataset import TRAINING
 from fer_ensemble.files import replacing
@@ -31,6 +32,7 @@ class Predictions:
     probabilities: np.ndarray
 
 
+@signals.deferred()
 def predict_probabilities(model, images, views=1):
     """Runs a saved member's model on images.
 
@@ -41,6 +43,9 @@ def predict_probabilities(model, images, views=1):
 
     Returns:
         float32, shape `(images, classes)`.
+
+    Raises:
+        fer_ensemble.signals.Stopped: After a stop signal, between two batches.
     """
     from fer_ensemble.device import compile_options
 
@@ -52,10 +57,10 @@ def predict_probabilities(model, images, views=1):
     batch_size = min(count, max(1, BATCH_SIZE // views))
     # The last batch is filled up with the first images, whose probabilities are dropped: another size would be
     # traced and compiled once more.
-    batches = [
-        model.predict_on_batch(images[np.arange(start, start + batch_size) % count, ..., None])
-        for start in range(0, count, batch_size)
-    ]
+    batches = []
+    for start in range(0, count, batch_size):
+        signals.check()
+        batches.append(model.predict_on_batch(images[np.arange(start, start + batch_size) % count, ..., None]))
     return np.concatenate(batches)[:count]
 
 

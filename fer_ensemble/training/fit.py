@@ -31,6 +31,7 @@ HISTORY_COLUMNS = (
 )  # fmt: skip
 
 
+@signals.deferred()
 def fit_model(images, targets, held_out, settings, seed, folder, identity, tensorboard=False, initialize=None):
     """Trains a network and returns the model to save.
 
@@ -111,12 +112,12 @@ def fit_model(images, targets, held_out, settings, seed, folder, identity, tenso
         # Keras ends by overwriting the weights with their averages; the saved state has both.
         load_state(folder / files.STATE, variables)
 
-    with signals.deferred():
-        if saved and saved.get("step"):
-            recorder.set_model(training)
-            recorder.finish_interrupted_epoch(saved, fit_until)
-        if len(history) < settings.epochs:
-            fit_until(settings.epochs)
+    signals.check()
+    if saved and saved.get("step"):
+        recorder.set_model(training)
+        recorder.finish_interrupted_epoch(saved, fit_until)
+    if len(history) < settings.epochs:
+        fit_until(settings.epochs)
     return update_plain_model(), history
 
 
@@ -235,8 +236,7 @@ class _Recorder(keras.callbacks.Callback):
         every, last = self._settings.validate_every, epoch + 1 == self._settings.epochs
         if self._look_at_held_out and (last or (every and (epoch + 1) % every == 0)):
             try:
-                with signals.deferred(False):
-                    logs["val_loss"], logs["val_accuracy"] = self._look_at_held_out()
+                logs["val_loss"], logs["val_accuracy"] = self._look_at_held_out()
             except signals.Stopped:
                 self._save(step=self._batches.steps, logs=logs, seconds=self._seconds())
                 raise

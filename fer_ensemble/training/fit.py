@@ -204,6 +204,7 @@ class _Recorder(keras.callbacks.Callback):
         if "logs" in notes:  # only the look at the held-out images is left
             self._began = time.monotonic()
             self.on_epoch_end(epoch, notes["logs"])
+            self._progress.on_epoch_end(epoch, notes["logs"])
             return
         self._batches.first_step, self._sums = notes["step"], notes["sums"]
         fit_until(epoch + 1)

@@ -5,6 +5,7 @@ import sys
 import time
 
 from fer_ensemble.members.files import read_progress
+from fer_ensemble.report.tables import format_seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,15 +61,33 @@ def estimate_seconds_left(times, workers):
     return max(sum(lefts) / workers, *lefts, 0.0)
 
 
-def format_seconds(seconds):
-    """Writes a time for people: `40 s`, `3 min`, `2 h 05 min`."""
-    if seconds < 60:
-        return f"{round(seconds)} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+class LiveLine:
+    """One live line on a terminal, and lines that stay above it; elsewhere only those. Use it as a context.
+
+    Args:
+        total: How many things there are to complete.
+    """
+
+    def __init__(self, total):
+        self._bar = make_bar(total) if sys.stdout.isatty() else None
+
+    def __enter__(self):
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exception):
+        if self._bar:
+            self._bar.stop()
+
+    def _say(self, line):
+        if self._bar:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, flush=True)
 
 
-class Display:
+class Display(LiveLine):
     """Shows how far the runs are: one live line on a terminal, else a line whenever a member begins or ends.
 
     It is the `watch` of `run_jobs`. Use it as a context, so that the live line is taken off the screen.
@@ -79,19 +98,10 @@ class Display:
     """
 
     def __init__(self, members, workers):
+        super().__init__(len(members))
         self._members = members
         self._workers = workers
         self._said = set()
-        self._bar = make_bar(len(members)) if sys.stdout.isatty() else None
-
-    def __enter__(self):
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *exception):
-        if self._bar:
-            self._bar.stop()
 
     def __call__(self, runs):
         runs = {run.job.name: run for run in runs}
@@ -124,10 +134,7 @@ class Display:
         if (run.job.name, what) in self._said:
             return
         self._said.add((run.job.name, what))
-        if self._bar:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        else:
-            print(line, flush=True)
+        self._say(line)
 
     def _show(self, reports, complete, time_left):
         facts = [f"{complete}/{len(self._members)} members"]

@@ -9,6 +9,7 @@ from fer_ensemble.ensemble.evaluation import OOF, run_of
 from fer_ensemble.ensemble.weighting import WAYS
 from fer_ensemble.members.files import fold_name
 from fer_ensemble.report.plots import draw_reliability, draw_training_curves
+from fer_ensemble.report.tables import format_seconds
 from fer_ensemble.report.text import TITLES
 from fer_ensemble.training.settings import TrainingSettings
 
@@ -83,7 +84,7 @@ def render_page(template, **values):
         "percent": _percent,
         "points": _points,
         "share": _share,
-        "duration": _duration,
+        "duration": format_seconds,
         "p": _p,
     }
     style = STYLE.read_text(encoding="utf-8").rstrip()
@@ -138,14 +139,3 @@ def _share(value):
 
 def _p(value):
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _duration(seconds):
-    minutes = round(seconds / 60)
-    return (
-        f"{minutes // 60} h {minutes % 60:02} min"
-        if minutes >= 60
-        else f"{minutes} min"
-        if minutes
-        else f"{seconds:.0f} s"
-    )

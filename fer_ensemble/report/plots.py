@@ -108,7 +108,7 @@ def draw_training_curves(histories, column):
 
     runs = sorted({run_of(member) for member in histories})
     colours = {run: RUN_COLOURS[place % len(RUN_COLOURS)] for place, run in enumerate(runs)}
-    figure, axes = _figure(5.4, 3.7)
+    figure, axes = make_figure(5.4, 3.7)
     scale, label = {"loss": (1, "loss / nats per image"), "accuracy": (100, "accuracy / %")}[column]
     for member, history in histories.items():
         for name, style in ((column, "--"), (f"val_{column}", "-")):
@@ -136,7 +136,7 @@ def draw_training_curves(histories, column):
     ]
     columns = min(len(handles), 3)
     figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False, labelcolor=INK)
-    return _svg(figure, f"curves-{column}")
+    return format_svg(figure, f"curves-{column}")
 
 
 def draw_reliability(before, after, name):
@@ -150,7 +150,7 @@ def draw_reliability(before, after, name):
     Returns:
         SVG, as text. A dot's area is its bin's share of the images; bins of fewer than 10 images are left out.
     """
-    figure, axes = _figure(4.4, 4.1)
+    figure, axes = make_figure(4.4, 4.1)
     axes.plot([0, 100], [0, 100], color=INK, linewidth=1, linestyle=":")
     for bins, label, colour in ((before, "as averaged", "#D55E00"), (after, "at the temperature", "#0072B2")):
         bins = [one for one in bins or () if one["images"] >= 10]
@@ -164,7 +164,7 @@ def draw_reliability(before, after, name):
     axes.set_xlabel("probability of the predicted class / %")
     axes.set_ylabel("share that is right / %")
     axes.legend(loc="upper left", frameon=False, labelcolor=INK)
-    return _svg(figure, f"reliability-{name}")
+    return format_svg(figure, f"reliability-{name}")
 
 
 def draw_range_test(rates, losses, smoothed, suggested, title):
@@ -180,7 +180,7 @@ def draw_range_test(rates, losses, smoothed, suggested, title):
     Returns:
         Bytes of a PNG image.
     """
-    figure, axes = _figure(6.4, 4.2)
+    figure, axes = make_figure(6.4, 4.2)
     figure.set_dpi(DOTS_PER_INCH)
     axes.plot(rates, losses, ".", color="#56B4E9", markersize=3, label="each step")
     axes.plot(rates, smoothed, color="#0072B2", label="smoothed")
@@ -194,7 +194,7 @@ def draw_range_test(rates, losses, smoothed, suggested, title):
     return _png(figure)
 
 
-def _figure(width, height):
+def make_figure(width, height):
     """A figure of one panel, sizes in inches, whose ink is `INK`."""
     from matplotlib.figure import Figure
 
@@ -209,7 +209,7 @@ def _figure(width, height):
     return figure, axes
 
 
-def _svg(figure, name):
+def format_svg(figure, name):
     """The figure as an SVG element: transparent, its ink that of the text around it, its ids its own."""
     import matplotlib
 

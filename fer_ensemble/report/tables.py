@@ -1,4 +1,4 @@
-"""Text that people and programs read: aligned tables, percents, the lines of the predictions file."""
+"""Text that people and programs read: aligned tables, percents, times, the lines of the predictions file."""
 
 import numpy as np
 
@@ -22,6 +22,14 @@ def percent_interval(bounds):
     """
     low, high = bounds
     return f"[{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def format_seconds(seconds):
+    """Writes a time for people: `40 s`, `3 min`, `2 h 05 min`."""
+    if seconds < 60:
+        return f"{round(seconds)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def format_table(header, rows):

@@ -1,6 +1,6 @@
 """Pictures of a study, as SVG for its page."""
 
-from fer_ensemble.report.plots import INK, _figure, _svg
+from fer_ensemble.report.plots import INK, format_svg, make_figure
 from fer_ensemble.sweep.search import format_value
 
 COLOUR, BEST_COLOUR = "#0072B2", "#D55E00"
@@ -20,7 +20,7 @@ def draw_progress(numbers, values, maximize, label):
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = _figure(4.4, 3.4)
+    figure, axes = make_figure(4.4, 3.4)
     best = []
     for value in values:
         best.append(value if not best else max(best[-1], value) if maximize else min(best[-1], value))
@@ -30,7 +30,7 @@ def draw_progress(numbers, values, maximize, label):
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(label)
     figure.legend(loc="outside upper center", ncols=2, frameon=False, labelcolor=INK)
-    return _svg(figure, "progress")
+    return format_svg(figure, "progress")
 
 
 def draw_setting(one, tried, values, best, label):
@@ -46,7 +46,7 @@ def draw_setting(one, tried, values, best, label):
     Returns:
         SVG, as text; the best trial stands out.
     """
-    figure, axes = _figure(4.4, 3.4)
+    figure, axes = make_figure(4.4, 3.4)
     if one.kind == "choice":
         tried = [one.values.index(value) for value in tried]
         axes.set_xticks(range(len(one.values)), map(format_value, one.values))
@@ -58,4 +58,4 @@ def draw_setting(one, tried, values, best, label):
     axes.plot(tried[best], values[best], "o", color=BEST_COLOUR, markersize=8)
     axes.set_xlabel(one.name)
     axes.set_ylabel(label)
-    return _svg(figure, f"setting-{one.name}")
+    return format_svg(figure, f"setting-{one.name}")

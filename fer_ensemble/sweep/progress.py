@@ -1,9 +1,9 @@
 """How far a sweep is: a line when a trial begins or ends and, on a terminal, one live line besides."""
 
 import statistics
-import sys
 
-from fer_ensemble.launch.progress import format_seconds, make_bar, read_report
+from fer_ensemble.launch.progress import LiveLine, read_report
+from fer_ensemble.report.tables import format_seconds
 from fer_ensemble.sweep.results import COMPLETE, RUNNING, find_best, format_objective, format_params
 
 
@@ -27,7 +27,7 @@ def estimate_seconds_left(results, trials, own):
     return left * statistics.median(durations) / (others + 1)
 
 
-class Display:
+class Display(LiveLine):
     """Tells what becomes of the trials of this process. Use it as a context.
 
     Args:
@@ -36,20 +36,11 @@ class Display:
     """
 
     def __init__(self, trials, objective):
+        super().__init__(trials)
         self._trials = trials
         self._objective = objective
         self._overall = ""
         self._ended = 0
-        self._bar = make_bar(trials) if sys.stdout.isatty() else None
-
-    def __enter__(self):
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *exception):
-        if self._bar:
-            self._bar.stop()
 
     def begin(self, trial, place, results):
         """Tells that a trial, an `optuna.trial.Trial`, begins or goes on in its folder, `place`."""
@@ -98,9 +89,3 @@ class Display:
         if left:
             facts.append(f"about {format_seconds(left)} left")
         self._overall = ", ".join(facts)
-
-    def _say(self, line):
-        if self._bar:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        else:
-            print(line, flush=True)

@@ -6,7 +6,7 @@ import pytest
 
 from fer_ensemble.launch.local import Job, run_jobs
 from fer_ensemble.launch.plan import plan_members
-from fer_ensemble.launch.progress import Display, MemberTime, estimate_seconds_left, format_seconds
+from fer_ensemble.launch.progress import Display, MemberTime, estimate_seconds_left
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 
 
@@ -45,13 +45,6 @@ def test_it_takes_no_less_than_the_longest_member():
 def test_a_failure_tells_nothing_of_the_time():
     times = [MemberTime("cnn", spent=None, left=0.0), MemberTime("cnn")]
     assert estimate_seconds_left(times, workers=1) is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (61, "1 min"), (3599, "1 h 00 min"), (7500, "2 h 05 min")]
-)
-def test_times_are_written_for_people(seconds, text):
-    assert format_seconds(seconds) == text
 
 
 def test_off_a_terminal_each_member_gets_a_line_when_it_begins_and_when_it_ends(tmp_path, capsys):

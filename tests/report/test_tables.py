@@ -3,7 +3,14 @@ import csv
 import numpy as np
 import pytest
 
-from fer_ensemble.report.tables import format_table, percent, percent_interval, predictions_table
+from fer_ensemble.report.tables import format_seconds, format_table, percent, percent_interval, predictions_table
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (61, "1 min"), (3599, "1 h 00 min"), (7500, "2 h 05 min")]
+)
+def test_times_are_written_for_people(seconds, text):
+    assert format_seconds(seconds) == text
 
 
 def test_percent_has_two_decimals():

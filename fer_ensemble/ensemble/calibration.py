@@ -1,5 +1,7 @@
 """Whether probabilities mean what they say, and the temperature that makes them."""
 
+import math
+
 import numpy as np
 
 from fer_ensemble.ensemble.metrics import SMALLEST_PROBABILITY
@@ -62,7 +64,7 @@ def calibration_bins(probabilities, labels, bins=BINS, adaptive=False):
 
     Returns:
         List of dicts, without empty bins: `images`, `confidence` (mean probability of the predicted class) and
-        `accuracy`, both 0 to 1.
+        `accuracy`, both 0 to 1; `deviation`, the accuracy's standard deviation if the probabilities were right.
     """
     probabilities = np.asarray(probabilities)
     confidence = probabilities.max(axis=1)
@@ -75,10 +77,18 @@ def calibration_bins(probabilities, labels, bins=BINS, adaptive=False):
             np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1
         )  # (0, 1/15], (1/15, 2/15], ...
     counts = np.bincount(places, minlength=bins)
-    sums = [np.bincount(places, values, minlength=bins) for values in (confidence, correct)]
+    sums = [
+        np.bincount(places, values, minlength=bins)
+        for values in (confidence, correct, confidence * (1 - confidence))
+    ]
     return [
-        {"images": int(images), "confidence": float(sure / images), "accuracy": float(right / images)}
-        for images, sure, right in zip(counts, *sums, strict=True)
+        {
+            "images": int(images),
+            "confidence": float(sure / images),
+            "accuracy": float(right / images),
+            "deviation": float(np.sqrt(variance) / images),
+        }
+        for images, sure, right, variance in zip(counts, *sums, strict=True)
         if images
     ]
 
@@ -105,6 +115,19 @@ def calibration_error(bins):
     """
     images = sum(one["images"] for one in bins)
     return sum(one["images"] * abs(one["confidence"] - one["accuracy"]) for one in bins) / images
+
+
+def chance_calibration_error(bins):
+    """Tells the calibration error that perfect probabilities would show, as the images are finitely many.
+
+    Args:
+        bins: List as from `calibration_bins`.
+
+    Returns:
+        Float, 0 to 1: the error's expected value, where each bin's gap is normally distributed about zero.
+    """
+    images = sum(one["images"] for one in bins)
+    return math.sqrt(2 / math.pi) * sum(one["images"] * one["deviation"] for one in bins) / images
 
 
 def _log(probabilities):

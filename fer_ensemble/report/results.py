@@ -7,6 +7,7 @@ from fer_ensemble.ensemble.calibration import (
     apply_temperature,
     calibration_bins,
     calibration_error,
+    chance_calibration_error,
     choose_temperature,
 )
 from fer_ensemble.ensemble.comparisons import compare_pairs, disagreement
@@ -153,6 +154,7 @@ def _describe_calibration(probabilities, labels):
         "log_loss": log_loss(probabilities, labels),
         "brier": brier_score(probabilities, labels),
         "ece": calibration_error(bins),
+        "chance_ece": chance_calibration_error(bins),
         "adaptive_ece": calibration_error(calibration_bins(probabilities, labels, adaptive=True)),
         "bins": bins,
     }

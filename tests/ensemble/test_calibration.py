@@ -6,6 +6,7 @@ from fer_ensemble.ensemble.calibration import (
     apply_temperature,
     calibration_bins,
     calibration_error,
+    chance_calibration_error,
     choose_temperature,
 )
 from fer_ensemble.ensemble.metrics import log_loss
@@ -57,8 +58,13 @@ def test_bins_by_hand():
     probabilities = [[0.55, 0.45], [0.6, 0.4], [0.1, 0.9], [0.0, 1.0]]
     labels = [0, 1, 1, 1]  # right, wrong, right, right
     assert calibration_bins(probabilities, labels, bins=2, adaptive=True) == [
-        {"images": 2, "confidence": pytest.approx(0.575), "accuracy": 0.5},
-        {"images": 2, "confidence": pytest.approx(0.95), "accuracy": 1.0},
+        {
+            "images": 2,
+            "confidence": pytest.approx(0.575),
+            "accuracy": 0.5,
+            "deviation": pytest.approx(0.349106, abs=1e-6),
+        },
+        {"images": 2, "confidence": pytest.approx(0.95), "accuracy": 1.0, "deviation": pytest.approx(0.15)},
     ]
     bins = calibration_bins(probabilities, labels, bins=5)  # (0.4, 0.6], (0.8, 1]: the others are empty
     assert [one["images"] for one in bins] == [2, 2]
@@ -71,6 +77,13 @@ def test_calibrated_predictions_have_a_small_error_and_distorted_ones_a_large_on
     for adaptive in (False, True):
         assert calibration_error(calibration_bins(probabilities, labels, adaptive=adaptive)) < 0.015
         assert calibration_error(calibration_bins(distorted, labels, adaptive=adaptive)) > 0.1
+
+
+@pytest.mark.parametrize("images", [300, 4_000])
+def test_perfect_probabilities_show_the_error_that_chance_is_said_to_give(images):
+    bins = [calibration_bins(*calibrated_predictions(images, seed=seed)) for seed in range(200)]
+    found = np.mean([calibration_error(one) for one in bins])
+    assert chance_calibration_error(bins[0]) == pytest.approx(found, rel=0.1)
 
 
 def test_adaptive_bins_hold_equally_many_images():

@@ -6,7 +6,7 @@ with other weights. With --images it runs the networks on photos of faces.
 Examples:
 
   python predict.py --ensemble experiments/                    tables, report.html, predictions.csv, scores.json
-  python predict.py --ensemble experiments/ --weights=oof      weights of the runs chosen out of fold
+  python predict.py --ensemble experiments/ --weights=equal    every run counts the same
   python predict.py --ensemble experiments/ --data=fer2013.csv    with faces in the report
   python predict.py --ensemble experiments/ --data=other.csv   the test splits of another data set
   python predict.py --ensemble experiments/ --images me.jpg holidays/

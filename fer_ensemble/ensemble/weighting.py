@@ -14,6 +14,18 @@ WAYS = {
 }
 
 
+def resolve_way(way, oof):
+    """Returns `way`, and for `auto` what it stands for: `oof` if members held images out, else `equal`.
+
+    Args:
+        way: As for `weigh_members`, or `auto`.
+        oof: The out-of-fold `Part`.
+    """
+    if way != "auto":
+        return way
+    return "oof" if _held_out(oof) else "equal"
+
+
 def weigh_members(way, oof, public):
     """Returns the weight of each member.
 
@@ -39,7 +51,7 @@ def weigh_members(way, oof, public):
         return choose_weights(np.stack([public.members[member] for member in members]), public.labels)
     runs = sorted({run_of(member) for member in members})
     if way in WAYS:
-        if not (oof.labels != UNLABELLED).any():
+        if not _held_out(oof):
             raise ValueError(
                 f"`weights` {way} needs images that were held out, but no member held any out: they were trained "
                 "with --fold=none and without --holdout. Take --weights=equal."
@@ -51,3 +63,7 @@ def weigh_members(way, oof, public):
         weights = read_weights(way, runs)
     shares = np.array([weights[runs.index(run_of(member))] for member in members])
     return shares / shares.sum()
+
+
+def _held_out(oof):
+    return (oof.labels != UNLABELLED).any()

@@ -8,7 +8,7 @@ from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS
 from fer_ensemble.ensemble.calibration import apply_temperature
 from fer_ensemble.ensemble.evaluation import OOF, combine_part, join_parts
 from fer_ensemble.ensemble.label_noise import find_likely_wrong
-from fer_ensemble.ensemble.weighting import weigh_members
+from fer_ensemble.ensemble.weighting import resolve_way, weigh_members
 from fer_ensemble.files import write_text
 from fer_ensemble.members import files
 from fer_ensemble.members.collection import collect_members, member_predictions
@@ -59,7 +59,8 @@ def report_ensemble(options):
         if name != OOF and len(test[0][name].rows):
             joined[name] = join_parts(name, members, [predictions[name] for predictions in test])
     del test, own
-    weights = weigh_members(options.weights, joined[OOF], joined.get(PUBLIC))
+    way = resolve_way(options.weights, joined[OOF])
+    weights = weigh_members(way, joined[OOF], joined.get(PUBLIC))
     joined = {name: combine_part(part, weights) for name, part in joined.items()}
 
     temperature = oof_temperature(joined[OOF])
@@ -71,10 +72,10 @@ def report_ensemble(options):
     known = {name: dataset for name in parts if dataset is not None and (own_data or name != OOF)}
     report = {
         **_describe_origin(options, members, missing, dataset, own_data),
-        "weights_from": options.weights,
+        "weights_from": way,
         "weights": sum_by_run(joined[OOF], weights),
         "member_weights": dict(zip(joined[OOF].members, weights.tolist(), strict=True)),
-        "weightings": compare_weightings(joined[OOF], joined.get(PUBLIC), options.weights, weights),
+        "weightings": compare_weightings(joined[OOF], joined.get(PUBLIC), way, weights),
         "temperature": temperature,
         "copies": None if dataset is None else describe_copies(dataset),
     }

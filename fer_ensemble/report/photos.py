@@ -11,7 +11,7 @@ from fer_ensemble.ensemble.calibration import apply_temperature
 from fer_ensemble.ensemble.combine import combine_probabilities
 from fer_ensemble.ensemble.evaluation import OOF, combine_part, join_parts
 from fer_ensemble.ensemble.metrics import predicted_labels
-from fer_ensemble.ensemble.weighting import weigh_members
+from fer_ensemble.ensemble.weighting import resolve_way, weigh_members
 from fer_ensemble.files import replacing
 from fer_ensemble.members.collection import member_predictions
 from fer_ensemble.members.inference import predict_probabilities
@@ -42,7 +42,7 @@ def report_photos(options, paths):
     names, faces = _read_photos(found)
     own = [member_predictions(member) for member in members]
     oof, public = (join_parts(name, members, [parts[name] for parts in own]) for name in (OOF, PUBLIC))
-    weights = weigh_members(options.weights, oof, public)
+    weights = weigh_members(resolve_way(options.weights, oof), oof, public)
     predictor = Predictor(options.tta, options.precision)
     by_member = []
     for number, member in enumerate(members, start=1):

@@ -53,7 +53,7 @@ def test_what_needs_images_that_were_held_out_is_left_out(alone):
     folder, answer = alone
     scores = json.loads((folder / "scores.json").read_text())
     assert scores["splits"].keys() == {"PublicTest", "PrivateTest"} and scores["temperature"] is None
-    assert list(scores["weightings"]) == ["equal", "public"]
+    assert list(scores["weightings"]) == ["equal", "public"] and scores["weights_from"] == "equal"
     assert not (folder / "oof.csv").exists() and not (folder / "likely_wrong_labels.csv").exists()
     page = (folder / "report.html").read_text()
     assert "trained on all training images" in page and "<th>fold none</th>" in page

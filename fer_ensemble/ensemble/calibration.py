@@ -1,13 +1,105 @@
-"""Whether probabilities mean what they say, and the temperature that makes them."""
+"""Whether probabilities mean what they say, and how they are made to."""
 
+import dataclasses
 import math
 
 import numpy as np
 
-from fer_ensemble.ensemble.metrics import SMALLEST_PROBABILITY
+from fer_ensemble.ensemble.metrics import SMALLEST_PROBABILITY, log_loss
 
 BINS = 15  # as in Guo et al. (2017), so that errors can be compared
 MOST_STEPS = 50
+# What is left, at least, of a probability that label smoothing is taken from, as no class is impossible.
+LEAST_SHARE = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """What makes probabilities mean what they say; it never changes the order of the classes.
+
+    Attributes:
+        smoothing: The label smoothing that is undone first, 0 to below 1.
+        temperature: What the logarithms are then divided by, above 0.
+    """
+
+    smoothing: float
+    temperature: float
+
+    def apply(self, probabilities):
+        """Returns the calibrated probabilities: float64, shape `(images, classes)`."""
+        return apply_temperature(undo_smoothing(probabilities, self.smoothing), self.temperature)
+
+
+def fit_calibration(probabilities, labels):
+    """Finds the calibration that gives the smallest log-loss.
+
+    Networks that learnt smoothed labels give hardly any class less than `smoothing / classes`, even where they are
+    sure. No temperature mends that: one that suits the sure predictions makes the others too bold.
+
+    Args:
+        probabilities: Float array of shape `(images, classes)`, each row summing to 1. Give it out-of-fold ones.
+        labels: Int array of shape `(images,)`, 0 to `classes` - 1, at least one image.
+
+    Returns:
+        `Calibration`.
+
+    Source:
+        Smoothed labels: Szegedy et al. (2016), https://arxiv.org/abs/1512.00567, here inverted. The temperature:
+        `choose_temperature`.
+    """
+    from scipy.optimize import minimize_scalar
+
+    labels = np.asarray(labels, np.int64)
+
+    def fit(smoothing):
+        return Calibration(smoothing, choose_temperature(undo_smoothing(probabilities, smoothing), labels))
+
+    def loss(smoothing):
+        return log_loss(fit(smoothing).apply(probabilities), labels)
+
+    found = minimize_scalar(loss, bounds=(0, 0.9), method="bounded", options={"xatol": 1e-4})
+    return fit(float(found.x) if found.fun < loss(0.0) else 0.0)
+
+
+def undo_smoothing(probabilities, smoothing):
+    """Returns the probabilities as they were before smoothing: float64, the same order in each row.
+
+    >>> undo_smoothing([[0.75, 0.25]], 0.2).round(4)  # 0.1 less of each: 0.65 : 0.15
+    array([[0.8125, 0.1875]])
+    """
+    probabilities = np.asarray(probabilities, np.float64)
+    floor = smoothing / probabilities.shape[1]
+    raised = np.maximum(probabilities - floor, LEAST_SHARE * probabilities)
+    return raised / raised.sum(axis=1, keepdims=True)
+
+
+def extrapolate_temperature(single, several, size, target):
+    """Tells the temperature for an average of more networks than there were to choose it on.
+
+    The more networks are averaged, the less sure is what comes out, and the lower the temperature that suits it.
+    What is left of the networks' variance goes with 1 / size, and so, here, does the temperature.
+
+    Args:
+        single: Temperature that suits one network.
+        several: Temperature that suits an average of `size` networks.
+        size: Number of networks, 1 or more. Of unequal weights, their effective number (see `effective_size`).
+        target: Number of networks that the temperature is wanted for.
+
+    Returns:
+        Float; `several` if `size` is 1, as one point gives no line.
+
+    >>> extrapolate_temperature(single=1.2, several=1.0, size=4, target=16)
+    0.95
+    """
+    if size <= 1:
+        return several
+    return several + (single - several) * (1 / target - 1 / size) / (1 - 1 / size)
+
+
+def effective_size(weights):
+    """Returns how many equally weighed networks average to the same variance: `[0.5, 0.5, 0]` gives 2.0."""
+    weights = np.asarray(weights, np.float64)
+    return float(weights.sum() ** 2 / (weights**2).sum())
 
 
 def choose_temperature(probabilities, labels):

@@ -5,7 +5,6 @@ import pathlib
 
 from fer_ensemble import __version__
 from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS
-from fer_ensemble.ensemble.calibration import apply_temperature
 from fer_ensemble.ensemble.evaluation import OOF, combine_part, join_parts
 from fer_ensemble.ensemble.label_noise import find_likely_wrong
 from fer_ensemble.ensemble.weighting import resolve_way, weigh_members
@@ -16,14 +15,14 @@ from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.report.galleries import show_conflicts, show_likely_wrong, show_mistakes
 from fer_ensemble.report.html import format_html
 from fer_ensemble.report.outputs import write_likely_wrong, write_results
-from fer_ensemble.report.results import compare_weightings, describe_part, oof_temperature, sum_by_run
+from fer_ensemble.report.results import TEST, calibrate_out_of_fold, compare_weightings, describe_part, sum_by_run
 from fer_ensemble.report.source import describe_copies, find_data, votes_of
 from fer_ensemble.report.text import TITLES, format_report
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings
 
 PUBLIC = SPLITS[PUBLIC_TEST]
-NO_TEMPERATURE = (
-    "`calibrate` needs images that were held out, to choose the temperature on, but no member held any out: they "
+NO_CALIBRATION = (
+    "`calibrate` needs images that were held out, to choose it on, but no member held any out: they "
     "were trained with --fold=none and without --holdout."
 )
 
@@ -63,12 +62,13 @@ def report_ensemble(options):
     weights = weigh_members(way, joined[OOF], joined.get(PUBLIC))
     joined = {name: combine_part(part, weights) for name, part in joined.items()}
 
-    temperature = oof_temperature(joined[OOF])
-    if options.calibrate and temperature is None:
-        raise ValueError(NO_TEMPERATURE)
+    chosen = calibrate_out_of_fold(joined[OOF], weights)
+    if options.calibrate and chosen is None:
+        raise ValueError(NO_CALIBRATION)
     parts = {name: joined[name] for name in names if name in joined and len(joined[name].rows)}
     if not parts:
         raise ValueError(f"`splits` must name images that the members predicted. Received: {options.splits}.")
+    calibrations = chosen and {name: chosen[OOF if name == OOF else TEST] for name in parts}
     known = {name: dataset for name in parts if dataset is not None and (own_data or name != OOF)}
     report = {
         **_describe_origin(options, members, missing, dataset, own_data),
@@ -76,20 +76,25 @@ def report_ensemble(options):
         "weights": sum_by_run(joined[OOF], weights),
         "member_weights": dict(zip(joined[OOF].members, weights.tolist(), strict=True)),
         "weightings": compare_weightings(joined[OOF], joined.get(PUBLIC), way, weights),
-        "temperature": temperature,
+        "calibration": chosen and {name: dataclasses.asdict(one) for name, one in chosen.items()},
         "copies": None if dataset is None else describe_copies(dataset),
     }
     report["splits"] = {
         name: describe_part(
-            part, report["runs"], weights, temperature, report["class_names"], votes_of(part, known.get(name))
+            part,
+            report["runs"],
+            weights,
+            calibrations and calibrations[name],
+            report["class_names"],
+            votes_of(part, known.get(name)),
         )
         for name, part in parts.items()
     }
     print(format_report(report))
     output = pathlib.Path(options.output or options.ensemble)
     output.mkdir(parents=True, exist_ok=True)
-    write_results(output, report, parts, temperature if options.calibrate else 1)
-    galleries = _collect_galleries(output, report, parts, known)
+    write_results(output, report, parts, calibrations if options.calibrate else None)
+    galleries = _collect_galleries(output, report, parts, known, calibrations)
     histories = {member.name: files.read_history(member.folder) for member in members}
     page = format_html(report, galleries, [member.record for member in members], histories)
     write_text(output / "report.html", page)
@@ -164,13 +169,13 @@ def _describe_origin(options, members, missing, dataset, own_data):
     }
 
 
-def _collect_galleries(output, report, parts, known):
+def _collect_galleries(output, report, parts, known, calibrations):
     """Writes the likely wrong labels, and returns the faces for the page."""
     class_names = report["class_names"]
     galleries = []
     for name, part in parts.items():
         dataset = known.get(name)
-        chances = apply_temperature(part.ensemble, report["temperature"] or 1)
+        chances = calibrations[name].apply(part.ensemble) if calibrations else part.ensemble
         if name == OOF:
             positions, suggested = find_likely_wrong(chances, part.labels)
             votes = votes_of(part, dataset)

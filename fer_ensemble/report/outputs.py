@@ -7,7 +7,6 @@ import json
 import numpy as np
 
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, TRAINING, UNLABELLED
-from fer_ensemble.ensemble.calibration import apply_temperature
 from fer_ensemble.ensemble.comparisons import compare_pairs
 from fer_ensemble.ensemble.evaluation import OOF
 from fer_ensemble.ensemble.metrics import predicted_labels
@@ -21,20 +20,20 @@ from fer_ensemble.report.text import TITLES
 USAGES = {OOF: TRAINING, SPLITS[PUBLIC_TEST]: PUBLIC_TEST, SPLITS[PRIVATE_TEST]: PRIVATE_TEST}
 
 
-def write_results(output, report, parts, temperature=1.0):
+def write_results(output, report, parts, calibrations=None):
     """Writes `scores.json`, `predictions.csv`, `oof.csv`, `comparisons.csv` and the confusion matrices.
 
     Args:
         output: Path of the folder.
         report: Dict as in `scores.json`.
         parts: Dict from name to `Part` with the ensemble's predictions.
-        temperature: Temperature of the probabilities that are written.
+        calibrations: Dict from the same names to the `Calibration` of what is written, or None.
     """
     class_names = report["class_names"]
     tests = [(name, part) for name, part in parts.items() if name != OOF]
-    _write_predictions(output / "predictions.csv", tests, class_names, temperature)
+    _write_predictions(output / "predictions.csv", tests, class_names, calibrations)
     if OOF in parts:
-        _write_predictions(output / "oof.csv", [(OOF, parts[OOF])], class_names, temperature)
+        _write_predictions(output / "oof.csv", [(OOF, parts[OOF])], class_names, calibrations)
     _write_comparisons(output / "comparisons.csv", parts, report["runs"])
     for name, values in report["splits"].items():
         if matrix := values.get("confusion"):
@@ -81,7 +80,7 @@ def write_csv(path, rows):
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def _write_predictions(path, parts, class_names, temperature):
+def _write_predictions(path, parts, class_names, calibrations):
     tables = []
     for name, part in parts:
         shown = ~np.isnan(part.ensemble[:, 0])
@@ -91,7 +90,7 @@ def _write_predictions(path, parts, class_names, temperature):
             np.full(shown.sum(), USAGES[name]),
             part.labels[shown],
             predicted_labels(chances),
-            chances if temperature == 1 else apply_temperature(chances, temperature),
+            calibrations[name].apply(chances) if calibrations else chances,
             class_names,
         )
         tables.append(table if not tables else itertools.islice(table, 1, None))

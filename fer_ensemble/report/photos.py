@@ -7,7 +7,6 @@ import sys
 import numpy as np
 
 from fer_ensemble.data.faces import read_face
-from fer_ensemble.ensemble.calibration import apply_temperature
 from fer_ensemble.ensemble.combine import combine_probabilities
 from fer_ensemble.ensemble.evaluation import OOF, combine_part, join_parts
 from fer_ensemble.ensemble.metrics import predicted_labels
@@ -17,8 +16,8 @@ from fer_ensemble.members.collection import member_predictions
 from fer_ensemble.members.inference import predict_probabilities
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.members.views import VIEWS
-from fer_ensemble.report.ensemble import NO_TEMPERATURE, PUBLIC, gather_members
-from fer_ensemble.report.results import oof_temperature
+from fer_ensemble.report.ensemble import NO_CALIBRATION, PUBLIC, gather_members
+from fer_ensemble.report.results import TEST, calibrate_out_of_fold
 from fer_ensemble.report.tables import format_table, percent
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"}
@@ -50,10 +49,10 @@ def report_photos(options, paths):
         by_member.append(predict_probabilities(predictor.load(member), faces, VIEWS[options.tta]))
     probabilities = combine_probabilities(by_member, weights)
     if options.calibrate:
-        temperature = oof_temperature(combine_part(oof, weights))
-        if temperature is None:
-            raise ValueError(NO_TEMPERATURE)
-        probabilities = apply_temperature(probabilities, temperature)
+        chosen = calibrate_out_of_fold(combine_part(oof, weights), weights)
+        if chosen is None:
+            raise ValueError(NO_CALIBRATION)
+        probabilities = chosen[TEST].apply(probabilities)
 
     class_names = members[0].record["class_names"]
     predicted = predicted_labels(probabilities)

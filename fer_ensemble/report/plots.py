@@ -140,11 +140,11 @@ def draw_training_curves(histories, column):
 
 
 def draw_reliability(before, after, name):
-    """Draws how often predictions were right against how sure they were, before and after the temperature.
+    """Draws how often predictions were right against how sure they were, before and after calibration.
 
     Args:
         before: List of bins, as from `calibration_bins`.
-        after: The same at the temperature, or None.
+        after: The same after calibration, or None.
         name: What tells the picture's parts from those of others on the page.
 
     Returns:
@@ -152,7 +152,7 @@ def draw_reliability(before, after, name):
     """
     figure, axes = make_figure(4.4, 4.1)
     axes.plot([0, 100], [0, 100], color=INK, linewidth=1, linestyle=":")
-    for bins, label, colour in ((before, "as averaged", "#D55E00"), (after, "at the temperature", "#0072B2")):
+    for bins, label, colour in ((before, "as averaged", "#D55E00"), (after, "calibrated", "#0072B2")):
         bins = [one for one in bins or () if one["images"] >= 10]
         if not bins:
             continue

@@ -4,11 +4,15 @@ import numpy as np
 
 from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS, UNLABELLED
 from fer_ensemble.ensemble.calibration import (
-    apply_temperature,
+    Calibration,
     calibration_bins,
     calibration_error,
     chance_calibration_error,
     choose_temperature,
+    effective_size,
+    extrapolate_temperature,
+    fit_calibration,
+    undo_smoothing,
 )
 from fer_ensemble.ensemble.comparisons import compare_pairs, disagreement
 from fer_ensemble.ensemble.confusion import bootstrap_intervals, class_scores, confusion_matrix
@@ -18,12 +22,36 @@ from fer_ensemble.ensemble.voters import agreement_scores, majority_labels
 from fer_ensemble.ensemble.weighting import WAYS, weigh_members
 
 ENSEMBLE = "ensemble"
+TEST = "test"
 
 
-def oof_temperature(oof):
-    """Returns the temperature of the ensemble, chosen out of fold; None if no such image is labelled."""
+def calibrate_out_of_fold(oof, weights):
+    """Chooses the ensemble's calibration out of fold.
+
+    There an image is predicted by one member of each run, a test image by all: its temperature is extrapolated.
+
+    Args:
+        oof: The out-of-fold `Part` with the ensemble's predictions.
+        weights: Float64 array of shape `(members,)`.
+
+    Returns:
+        Dict with two `Calibration`s: `oof` for images that were held out, `test` for all others. None if no image
+        that was held out is labelled.
+    """
     known = _known(oof)
-    return choose_temperature(oof.ensemble[known], oof.labels[known]) if known.any() else None
+    if not known.any():
+        return None
+    labels = oof.labels[known]
+    held_out = fit_calibration(oof.ensemble[known], labels)
+    by_run = np.array([share for _, share in sorted(sum_by_run(oof, weights).items())])
+    alone = [choose_temperature(undo_smoothing(run[known], held_out.smoothing), labels) for run in oof.runs]
+    temperature = extrapolate_temperature(
+        float(np.average(alone, weights=by_run)),
+        held_out.temperature,
+        effective_size(by_run),
+        effective_size(weights),
+    )
+    return {OOF: held_out, TEST: Calibration(held_out.smoothing, temperature)}
 
 
 def compare_weightings(oof, public, chosen, weights):
@@ -69,14 +97,14 @@ def sum_by_run(part, weights):
     return sums
 
 
-def describe_part(part, run_names, weights, temperature, class_names, votes=None):
+def describe_part(part, run_names, weights, calibration, class_names, votes=None):
     """Describes what an ensemble does on one set of images.
 
     Args:
         part: `Part` with the ensemble's predictions.
         run_names: Names of the runs.
         weights: Float64 array of shape `(members,)`.
-        temperature: The ensemble's temperature, or None.
+        calibration: The `Calibration` for these images, or None.
         class_names: Names of the classes.
         votes: The FER+ votes for the images, uint8, shape `(images, 10)`, or None.
 
@@ -105,7 +133,7 @@ def describe_part(part, run_names, weights, temperature, class_names, votes=None
             "classes": _describe_classes(matrix, class_names),
             "calibration": {
                 "before": _describe_calibration(chances, labels),
-                "after": temperature and _describe_calibration(apply_temperature(chances, temperature), labels),
+                "after": calibration and _describe_calibration(calibration.apply(chances), labels),
             },
             "comparisons": compare_pairs(correctness(part, run_names, members=False)),
             "leave_one_run_out": leave_one_run_out(part, run_names, weights),

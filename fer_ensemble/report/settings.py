@@ -35,7 +35,7 @@ class PredictOptions:
     )
     calibrate: bool = _setting(
         False,
-        "Write probabilities at the temperature that is chosen out of fold, which mean what they say; not: the "
+        "Write probabilities that mean what they say, by a calibration that is chosen out of fold; not: the "
         "members' plain average. The predicted classes are the same.",
     )
     splits: str = _setting(

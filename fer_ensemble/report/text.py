@@ -32,8 +32,14 @@ def format_report(report):
     text += [format_table(header, rows), "", _format_weightings(report)]
     weights = ", ".join(f"{run} {weight:.3f}" for run, weight in report["weights"].items())
     text += ["", f"{len(report['members'])} members; weights of the runs ({report['weights_from']}): {weights}"]
-    if report["temperature"]:
-        text.append(f"temperature, chosen out of fold: {report['temperature']:.3f}")
+    if report["calibration"]:
+        text.append(
+            "calibration, chosen out of fold: label smoothing {smoothing:.3f} undone, then temperature {oof:.3f}; "
+            "{test:.3f} for test images, as more members predict them".format(
+                smoothing=report["calibration"]["oof"]["smoothing"],
+                **{name: one["temperature"] for name, one in report["calibration"].items()},
+            )
+        )
     if report["tta"] != "none":
         text.append(f"views: {report['tta']} (out of fold: {report['oof_tta']})")
     if report["missing"]:

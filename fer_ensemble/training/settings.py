@@ -1,6 +1,7 @@
 """Every choice that decides what a member is: one frozen class, whose fields are the commands' flags."""
 
 import dataclasses
+import itertools
 import math
 import pathlib
 
@@ -268,7 +269,7 @@ def parse_milestones(text):
         shares = [float(word) for word in text.split(",")]
     except ValueError:
         shares = []
-    if not shares or sorted({0.0, *shares, 1.0}) != [0.0, *shares, 1.0]:
+    if not shares or not all(low < high for low, high in itertools.pairwise([0.0, *shares, 1.0])):
         raise ValueError(
             "`milestones` must be shares of the training above 0 and below 1, ascending, such as 0.5,0.75. "
             f"Received: {text!r}."

@@ -52,12 +52,12 @@ def test_it_trains_one_member_per_run_on_all_images_and_predicts(alone):
 def test_what_needs_images_that_were_held_out_is_left_out(alone):
     folder, answer = alone
     scores = json.loads((folder / "scores.json").read_text())
-    assert scores["splits"].keys() == {"PublicTest", "PrivateTest"} and scores["temperature"] is None
+    assert scores["splits"].keys() == {"PublicTest", "PrivateTest"} and scores["calibration"] is None
     assert list(scores["weightings"]) == ["equal", "public"] and scores["weights_from"] == "equal"
     assert not (folder / "oof.csv").exists() and not (folder / "likely_wrong_labels.csv").exists()
     page = (folder / "report.html").read_text()
     assert "trained on all training images" in page and "<th>fold none</th>" in page
-    assert "temperature" not in answer.stdout
+    assert "calibration" not in answer.stdout
 
 
 @pytest.mark.parametrize(

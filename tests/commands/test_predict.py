@@ -119,17 +119,26 @@ def test_calibrated_probabilities_have_a_smaller_oof_log_loss_and_the_same_class
     for flag in ("--nocalibrate", "--calibrate"):
         answer = run_command("predict.py", "--ensemble", ensemble, flag, f"--output={tmp_path}")
         assert answer.returncode == 0, answer.stderr
-        tables[flag] = pd.read_csv(tmp_path / "oof.csv")
-    plain, calibrated = tables.values()
-    assert list(plain["predicted"]) == list(calibrated["predicted"])
-    losses = []
-    for table in (plain, calibrated):
-        chances = table[CLASSES].to_numpy()
-        losses.append(log_loss(table["emotion"], chances / chances.sum(axis=1, keepdims=True)))
-    assert losses[1] < losses[0]
-    calibration = json.loads((tmp_path / "scores.json").read_text())["splits"]["oof"]["calibration"]
-    expected = [calibration["before"]["log_loss"], calibration["after"]["log_loss"]]
-    assert losses == pytest.approx(expected, abs=1e-5)
+        predictions = pd.read_csv(tmp_path / "predictions.csv")
+        tables[flag] = {
+            "oof": pd.read_csv(tmp_path / "oof.csv"),
+            "PublicTest": predictions.query("usage == 'PublicTest'"),
+        }
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    losses = {}
+    for split in ("oof", "PublicTest"):
+        plain, calibrated = (found[split] for found in tables.values())
+        assert list(plain["predicted"]) == list(calibrated["predicted"])
+        losses[split] = []
+        for table in (plain, calibrated):
+            chances = table[CLASSES].to_numpy()
+            losses[split].append(log_loss(table["emotion"], chances / chances.sum(axis=1, keepdims=True)))
+        calibration = scores["splits"][split]["calibration"]
+        expected = [calibration["before"]["log_loss"], calibration["after"]["log_loss"]]
+        assert losses[split] == pytest.approx(expected, abs=1e-5)
+    assert losses["oof"][1] < losses["oof"][0]
+    # More members are averaged for a test image: less sure, and the temperature lower.
+    assert scores["calibration"]["test"]["temperature"] < scores["calibration"]["oof"]["temperature"]
 
 
 def test_all_pairs_are_compared_and_all_likely_wrong_labels_listed(ensemble, run_command):

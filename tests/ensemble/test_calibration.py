@@ -8,6 +8,9 @@ from fer_ensemble.ensemble.calibration import (
     calibration_error,
     chance_calibration_error,
     choose_temperature,
+    effective_size,
+    extrapolate_temperature,
+    fit_calibration,
 )
 from fer_ensemble.ensemble.metrics import log_loss
 
@@ -25,6 +28,38 @@ def test_the_temperature_undoes_a_distortion(distortion):
     probabilities, labels = calibrated_predictions()
     distorted = apply_temperature(probabilities, distortion)
     assert choose_temperature(distorted, labels) == pytest.approx(1 / distortion, rel=0.03)
+
+
+@pytest.mark.parametrize(("smoothing", "distortion"), [(0.0, 0.7), (0.1, 1.0), (0.2, 1.4)])
+def test_the_calibration_undoes_smoothing_and_a_distortion(smoothing, distortion):
+    probabilities, labels = calibrated_predictions()
+    smoothed = (1 - smoothing) * apply_temperature(probabilities, distortion) + smoothing / 4
+    found = fit_calibration(smoothed, labels)
+    assert found.smoothing == pytest.approx(smoothing, abs=0.02)
+    assert found.temperature == pytest.approx(1 / distortion, rel=0.05)
+    calibrated = found.apply(smoothed)
+    np.testing.assert_array_equal(calibrated.argsort(axis=1), smoothed.argsort(axis=1))
+    assert calibration_error(calibration_bins(calibrated, labels)) < 0.015
+    assert log_loss(calibrated, labels) < log_loss(probabilities, labels) + 0.002
+
+
+def test_the_temperature_of_more_networks_than_it_was_chosen_on():
+    probabilities, labels = calibrated_predictions(images=10_000)
+    random = np.random.default_rng(3)
+    noise = random.normal(0, 1, (16, *probabilities.shape))
+    networks = [apply_temperature(probabilities * np.exp(one), 0.8) for one in noise]
+    temperatures = {size: choose_temperature(np.mean(networks[:size], axis=0), labels) for size in (1, 4, 16)}
+    found = extrapolate_temperature(temperatures[1], temperatures[4], size=4, target=16)
+    assert temperatures[16] < temperatures[4] - 0.03
+    assert found == pytest.approx(temperatures[16], abs=0.02)
+    assert extrapolate_temperature(1.3, 1.3, size=1, target=4) == 1.3
+
+
+def test_the_effective_size_is_that_of_an_average_of_the_same_variance():
+    weights = np.array([0.1, 0.2, 0.7])
+    assert effective_size(np.full(16, 1 / 16)) == pytest.approx(16)
+    average = weights @ np.random.default_rng(0).normal(size=(3, 200_000))
+    assert effective_size(weights) == pytest.approx(1 / average.var(), rel=0.02)
 
 
 def test_the_temperature_has_the_smallest_log_loss():

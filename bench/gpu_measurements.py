@@ -183,7 +183,7 @@ def measure_training(training, data, sizes, wait=lambda: None):
             self._last = batch
 
     stopwatch, began = Stopwatch(), time.perf_counter()
-    model.fit(batches, epochs=1_000_000, shuffle=False, verbose=0, callbacks=[stopwatch])
+    model.fit(batches.for_fit(), epochs=1_000_000, shuffle=False, verbose=0, callbacks=[stopwatch])
     speed = stopwatch.steps * settings.batch_size / stopwatch.seconds
     return {
         "kind": "training",

@@ -100,7 +100,7 @@ def fit_model(images, targets, held_out, settings, seed, folder, identity, tenso
     def fit_until(epoch):
         try:
             training.fit(
-                batches,
+                batches.for_fit(),
                 epochs=epoch,
                 initial_epoch=len(history),
                 shuffle=False,

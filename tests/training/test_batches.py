@@ -128,7 +128,8 @@ def test_fit_hands_out_the_batches_of_its_epoch(first, tmp_path):
         batches, history, settings, schedule, progress, look_at_held_out=lambda: (1.0, 0.5), save=lambda: None
     )
     callbacks = [recorder, progress]
-    model.fit(batches, epochs=6, initial_epoch=first, shuffle=False, verbose=0, callbacks=callbacks)
+    model.fit(batches.for_fit(), epochs=6, initial_epoch=first, shuffle=False, verbose=0, callbacks=callbacks)
     expected = np.concatenate([positions(make(), epoch) for epoch in range(first, 6)])
     np.testing.assert_array_equal(model.seen, expected)
     assert [row["epoch"] for row in history] == list(range(first + 1, 7))
+    assert not batches.for_fit().options().autotune.enabled  # its thread makes epochs wait

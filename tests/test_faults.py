@@ -8,6 +8,7 @@ import pytest
 
 from fer_ensemble.members import files
 from fer_ensemble.training.member import train_member
+from fer_ensemble.training.range_test import run_range_test
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 
 SIZE = 8 << 20
@@ -97,3 +98,5 @@ def test_too_little_memory_proposes_smaller_batches(tiny_data, tmp_path):
     with pytest.raises(MemoryError, match=message):
         train_member(settings, TrainingOptions(data=str(tiny_data), experiments=str(tmp_path)))
     assert "--batch_size=6" in files.read_failure(tmp_path / "exp_0" / "cnn_0")["error"]
+    with pytest.raises(MemoryError, match=r"^too little memory for --batch_size=12\. Give --batch_size=6, or"):
+        run_range_test(settings, TrainingOptions(data=str(tiny_data)), steps=3)

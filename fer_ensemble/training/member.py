@@ -74,7 +74,9 @@ def train_member(settings, options):
             raise
         except Exception as error:
             if is_out_of_memory(error):
-                error = MemoryError(_advise_smaller_batches(folder, settings))
+                # An unfinished training cannot go on with other settings.
+                begin_anew = " and --overwrite" if (folder / files.STATE).exists() else ""
+                error = MemoryError(f"{folder}: {advise_smaller_batches(settings, begin_anew)}")
             files.write_failure(folder, error)
             raise error
 
@@ -195,12 +197,11 @@ def is_out_of_memory(error):
     return isinstance(error, MemoryError) or type(error).__name__ in names or "RESOURCE_EXHAUSTED" in str(error)
 
 
-def _advise_smaller_batches(folder, settings):
-    smaller = f"--batch_size={max(2, settings.batch_size // 2)}"
-    if (folder / files.STATE).exists():
-        smaller += " and --overwrite"  # an unfinished training cannot go on with other settings
+def advise_smaller_batches(settings, and_more=""):
+    """Says what to give when memory does not suffice; `and_more` goes behind the smaller batch size."""
     return (
-        f"{folder}: too little memory for --batch_size={settings.batch_size}. Give {smaller}, or less --width. "
+        f"too little memory for --batch_size={settings.batch_size}. Give --batch_size="
+        f"{max(2, settings.batch_size // 2)}{and_more}, or less --width. "
         "Where members share a device, --workers_per_gpu=1 leaves more to each."
     )
 

@@ -14,7 +14,7 @@ from fer_ensemble.training.fit import (
     compile_training,
     initialize_model,
 )
-from fer_ensemble.training.member import member_seed
+from fer_ensemble.training.member import advise_smaller_batches, is_out_of_memory, member_seed
 from fer_ensemble.training.optimizers import build_optimizer
 from fer_ensemble.training.pretrained import find_pretrained, load_pretrained
 from fer_ensemble.training.progress import make_bar
@@ -41,6 +41,9 @@ def run_range_test(settings, options, steps):
         `(rates, losses)`: two float64 arrays of shape `(steps done,)`, the learning rate of each step, and the
         loss of its batch before it, in nats. They end where the loss diverges, and have finite values only.
 
+    Raises:
+        MemoryError: If the memory of the device or of the host does not suffice.
+
     Source:
         Smith (2015), https://arxiv.org/abs/1506.01186, section 3.3. Departures: the rate grows exponentially, and
         the loss of the training batches is looked at, both as in fastai's `lr_find`.
@@ -56,6 +59,15 @@ def run_range_test(settings, options, steps):
         f"{LOWEST:g} to {HIGHEST:g}",
         flush=True,
     )
+    try:
+        return _test_rates(dataset, own, targets, settings, seed, steps)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise MemoryError(advise_smaller_batches(settings)) from error
+        raise
+
+
+def _test_rates(dataset, own, targets, settings, seed, steps):
     keras.utils.set_random_seed(seed)
     classes = len(dataset.class_names)
     core, training = build_training_model(dataset.images[own], classes, settings)

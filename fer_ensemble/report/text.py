@@ -33,13 +33,13 @@ def format_report(report):
     weights = ", ".join(f"{run} {weight:.3f}" for run, weight in report["weights"].items())
     text += ["", f"{len(report['members'])} members; weights of the runs ({report['weights_from']}): {weights}"]
     if report["calibration"]:
+        oof, test = report["calibration"]["oof"], report["calibration"]["test"]
         text.append(
-            "calibration, chosen out of fold: label smoothing {smoothing:.3f} undone, then temperature {oof:.3f}; "
-            "{test:.3f} for test images, as more members predict them".format(
-                smoothing=report["calibration"]["oof"]["smoothing"],
-                **{name: one["temperature"] for name, one in report["calibration"].items()},
-            )
+            f"calibration, chosen out of fold: label smoothing {oof['smoothing']:.3f} undone, then temperature "
+            f"{oof['temperature']:.3f}"
         )
+        if test != oof:
+            text[-1] += f"; {test['temperature']:.3f} for test images, as more members predict them"
     if report["tta"] != "none":
         text.append(f"views: {report['tta']} (out of fold: {report['oof_tta']})")
     if report["missing"]:

@@ -86,14 +86,15 @@ def extrapolate_temperature(single, several, size, target):
         target: Number of networks that the temperature is wanted for.
 
     Returns:
-        Float; `several` if `size` is 1, as one point gives no line.
+        Float; `several` if `size` is 1, as one point gives no line. Not below half of `several`, where the line of
+        useless networks might lead.
 
     >>> extrapolate_temperature(single=1.2, several=1.0, size=4, target=16)
     0.95
     """
     if size <= 1:
         return several
-    return several + (single - several) * (1 / target - 1 / size) / (1 - 1 / size)
+    return max(several / 2, several + (single - several) * (1 / target - 1 / size) / (1 - 1 / size))
 
 
 def effective_size(weights):

@@ -60,10 +60,10 @@ class TrainingBatches(keras.utils.PyDataset):
         return inputs, targets / weights[:, None], weights
 
     def for_fit(self):
-        """Returns the same batches as Keras's `fit` gets them fastest on this backend.
+        """Returns the batches in the form that Keras's `fit` reads fastest on this backend.
 
-        What Keras makes of a `PyDataset` on TensorFlow has a thread that tunes it. At the end of an epoch `fit`
-        waits for that thread, which now and then does not hear that it shall end, and sleeps on: up to a minute.
+        The `tf.data.Dataset` that Keras makes of a `PyDataset` has a thread that tunes it. When an epoch ends,
+        `fit` waits for that thread, which often misses the call to end and sleeps on, for up to a minute.
         """
         if keras.backend.backend() != "tensorflow":
             return self

@@ -33,7 +33,7 @@ class Calibration:
 def fit_calibration(probabilities, labels):
     """Finds the calibration that gives the smallest log-loss.
 
-    Networks that learnt smoothed labels give hardly any class less than `smoothing / classes`, even where they are
+    Networks that learnt smoothed labels tend to leave each class about `smoothing / classes`, even where they are
     sure. No temperature mends that: one that suits the sure predictions makes the others too bold.
 
     Args:
@@ -86,15 +86,16 @@ def extrapolate_temperature(single, several, size, target):
         target: Number of networks that the temperature is wanted for.
 
     Returns:
-        Float; `several` if `size` is 1, as one point gives no line. Not below half of `several`, where the line of
-        useless networks might lead.
+        Float: at most `several`, as more networks are not surer; at least half of it, where the line of useless
+        networks might lead. `several` if `size` is below 1.5: points so near give no line.
 
     >>> extrapolate_temperature(single=1.2, several=1.0, size=4, target=16)
     0.95
     """
-    if size <= 1:
+    if size < 1.5:
         return several
-    return max(several / 2, several + (single - several) * (1 / target - 1 / size) / (1 - 1 / size))
+    temperature = several + (single - several) * (1 / target - 1 / size) / (1 - 1 / size)
+    return min(several, max(several / 2, temperature))
 
 
 def effective_size(weights):

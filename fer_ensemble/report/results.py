@@ -43,7 +43,8 @@ def calibrate_out_of_fold(oof, weights):
         return None
     labels = oof.labels[known]
     held_out = fit_calibration(oof.ensemble[known], labels)
-    by_run = np.array([share for _, share in sorted(sum_by_run(oof, weights).items())])
+    shares = sum_by_run(oof, weights)
+    by_run = np.array([shares[run] for run in sorted(shares)])  # in the order of `oof.runs`
     alone = [choose_temperature(undo_smoothing(run[known], held_out.smoothing), labels) for run in oof.runs]
     temperature = extrapolate_temperature(
         float(np.average(alone, weights=by_run)),

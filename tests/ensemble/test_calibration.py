@@ -53,6 +53,8 @@ def test_the_temperature_of_more_networks_than_it_was_chosen_on():
     assert temperatures[16] < temperatures[4] - 0.03
     assert found == pytest.approx(temperatures[16], abs=0.02)
     assert extrapolate_temperature(1.3, 1.3, size=1, target=4) == 1.3
+    assert extrapolate_temperature(1.31, 1.3, size=1.02, target=4) == 1.3  # points too near
+    assert extrapolate_temperature(1.2, 1.3, size=4, target=16) == 1.3  # never surer
     assert extrapolate_temperature(100.0, 1.0, size=2, target=8) == 0.5  # one network is useless
 
 

@@ -17,7 +17,8 @@ Examples:
 
 from absl import flags
 
-from fer_ensemble.command import define_flags, run, settings_from_flags
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.commands.edge import define_flags, run, settings_from_flags
 from fer_ensemble.training.settings import RangeTestOptions, TrainingOptions, TrainingSettings
 from fer_ensemble.training.variations import VARY_HELP, vary_settings
 
@@ -29,12 +30,12 @@ VARY = flags.DEFINE_multi_string("vary", [], VARY_HELP)
 
 def main(arguments):
     if arguments:
-        raise ValueError(f"model_train.py takes flags only. Received: {' '.join(arguments)}")
+        raise UserError(f"model_train.py takes flags only. Received: {' '.join(arguments)}")
     settings = vary_settings(settings_from_flags(TrainingSettings), VARY.value)
     options = settings_from_flags(TrainingOptions)
     range_test = settings_from_flags(RangeTestOptions)
     if range_test.find_learning_rate:
-        from fer_ensemble.report.range_test import report_range_test
+        from fer_ensemble.report.learning_rate_plot import report_range_test
 
         return report_range_test(settings, options, range_test.find_steps)
     from fer_ensemble.training.member import train_member

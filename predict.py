@@ -12,8 +12,9 @@ Examples:
   python predict.py --ensemble experiments/ --images me.jpg holidays/
 """
 
-from fer_ensemble.command import define_flags, run, settings_from_flags
-from fer_ensemble.report.settings import PredictOptions
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.commands.edge import define_flags, run, settings_from_flags
+from fer_ensemble.commands.predict_options import PredictOptions
 
 define_flags(PredictOptions)
 
@@ -21,12 +22,12 @@ define_flags(PredictOptions)
 def main(arguments):
     options = settings_from_flags(PredictOptions)
     if options.images:
-        from fer_ensemble.report.photos import report_photos
+        from fer_ensemble.commands.photos import report_photos
 
         return report_photos(options, [options.images, *arguments])
     if arguments:
-        raise ValueError(f"predict.py takes photos only after --images. Received: {' '.join(arguments)}")
-    from fer_ensemble.report.ensemble import report_ensemble
+        raise UserError(f"predict.py takes photos only after --images. Received: {' '.join(arguments)}")
+    from fer_ensemble.commands.predict import report_ensemble
 
     return report_ensemble(options)
 

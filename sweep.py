@@ -25,9 +25,10 @@ Examples:
 
 from absl import flags
 
-from fer_ensemble.command import define_flags, run, settings_from_flags
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.commands.edge import define_flags, run, settings_from_flags
 from fer_ensemble.launch.plan import parse_folds
-from fer_ensemble.sweep.settings import SweepOptions
+from fer_ensemble.sweep.options import SweepOptions
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 from fer_ensemble.training.variations import VARY_HELP
 
@@ -42,7 +43,7 @@ define_flags(TrainingOptions, skip=("overwrite",))
 
 def main(arguments):
     if arguments:
-        raise ValueError(f"sweep.py takes flags only. Received: {' '.join(arguments)}")
+        raise UserError(f"sweep.py takes flags only. Received: {' '.join(arguments)}")
     sweep = settings_from_flags(SweepOptions)
     settings = settings_from_flags(TrainingSettings, fold=parse_folds(sweep.folds)[0])
     options = settings_from_flags(TrainingOptions, overwrite=False)

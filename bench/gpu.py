@@ -32,10 +32,10 @@ from gpu_measurements import MEASUREMENTS, SIZES, list_trainings, measure_part, 
 from gpu_tables import format_results  # noqa: E402
 
 from fer_ensemble import command  # noqa: E402
-from fer_ensemble.files import write_text  # noqa: E402
+from fer_ensemble.base.atomic_files import write_text  # noqa: E402
+from fer_ensemble.base.stop_signals import Stopped  # noqa: E402
 from fer_ensemble.launch.local import Job, run_jobs  # noqa: E402
 from fer_ensemble.launch.workers import find_gpus, worker_environments  # noqa: E402
-from fer_ensemble.signals import Stopped  # noqa: E402
 
 SECONDS_TO_END = 10  # kept for ending what runs at the end of the time
 PARTS = ("training", "workers", "prediction", "full_run", "more_training")

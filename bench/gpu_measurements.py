@@ -73,7 +73,7 @@ def measure_part(part, data, output):
 
 
 def measure_device(sizes, device, output):
-    from fer_ensemble.device import GPUS, describe_device, keras
+    from fer_ensemble.models.device import GPUS, describe_device, keras
 
     backend = keras.backend.backend()
     versions = {"keras": keras.__version__, backend: sys.modules[backend].__version__}
@@ -107,7 +107,7 @@ def measure_matmul(size, precision):
 
 
 def measure_trainings(trainings, until, data, sizes, output):
-    from fer_ensemble.device import keras
+    from fer_ensemble.models.device import keras
 
     longest = 0.0
     for training in trainings:
@@ -139,7 +139,7 @@ def measure_training(training, data, sizes, wait=lambda: None):
     """
     from fer_ensemble.data.dataset import TRAINING
     from fer_ensemble.data.store import load_dataset
-    from fer_ensemble.device import compile_options, keras
+    from fer_ensemble.models.device import compile_options, keras
     from fer_ensemble.training.batches import TrainingBatches
     from fer_ensemble.training.fit import build_training_model
     from fer_ensemble.training.optimizers import build_optimizer
@@ -204,8 +204,8 @@ def wait_for_workers(output, workers, worker, until):
 
 
 def measure_prediction(sizes, output):
-    from fer_ensemble.device import choose_precision
-    from fer_ensemble.members.inference import predict_probabilities
+    from fer_ensemble.members.predictions import predict_probabilities
+    from fer_ensemble.models.device import choose_precision
     from fer_ensemble.models.folding import fold_model
     from fer_ensemble.training.fit import build_plain_model
 

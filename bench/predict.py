@@ -22,9 +22,9 @@ import numpy as np
 
 WRITE_MEMBERS = """
 import dataclasses, pathlib, sys
-from fer_ensemble.device import keras
+from fer_ensemble.models.device import keras
 from fer_ensemble.data.dataset import CLASS_NAMES
-from fer_ensemble.members import files
+from fer_ensemble.members import directory
 from fer_ensemble.models import add_softmax, build_model
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings
 
@@ -32,21 +32,21 @@ for run in RUNS:
     for fold in range(FOLDS):
         model, replica = run.split("_")
         settings = TrainingSettings(model=model, replica=int(replica), fold=fold, width=int(sys.argv[2]))
-        folder = files.member_folder(sys.argv[1], fold, run)
+        folder = directory.member_folder(sys.argv[1], fold, run)
         folder.mkdir(parents=True)
-        add_softmax(build_model(settings, len(CLASS_NAMES))).save(folder / files.MODEL)
+        add_softmax(build_model(settings, len(CLASS_NAMES))).save(folder / directory.MODEL)
         record = {"settings": dataclasses.asdict(settings), "class_names": CLASS_NAMES}
         record |= {name: {"fingerprint": "0" * 64} for name in ("data", "folds")}
-        files.write_record(folder, record, [files.MODEL])
+        directory.write_record(folder, record, [directory.MODEL])
 """
 
 OURS = """
 import sys, time
 import numpy as np
-from fer_ensemble.device import keras
-from fer_ensemble.members import files
+from fer_ensemble.models.device import keras
+from fer_ensemble.members import directory
 from fer_ensemble.members.collection import collect_members
-from fer_ensemble.members.inference import predict_probabilities
+from fer_ensemble.members.predictions import predict_probabilities
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.members.views import VIEWS
 from fer_ensemble.training.settings import FOLDS
@@ -54,7 +54,7 @@ from fer_ensemble.training.settings import FOLDS
 folder, images, output, how = sys.argv[1:]
 views, precision = how.split()
 images, start = np.load(images), time.perf_counter()
-members, _ = collect_members(folder, {run for run, _ in files.find_folders(folder)}, range(FOLDS))
+members, _ = collect_members(folder, {run for run, _ in directory.find_folders(folder)}, range(FOLDS))
 predictor = Predictor(views, precision)
 networks = map(predictor.load, members)
 probabilities = np.stack([predict_probabilities(network, images, VIEWS[views]) for network in networks])
@@ -85,7 +85,7 @@ WAYS = {
 }
 TTA = {"ours, tta=flip": (OURS, "flip auto"), "ours, tta=tencrop": (OURS, "tencrop auto")}
 DESCRIBE = """
-from fer_ensemble import device
+from fer_ensemble.models import device
 import sys
 name = device.keras.backend.backend()
 print(f"Keras {device.keras.__version__}, {name} {sys.modules[name].__version__}, {device.describe_device()}")

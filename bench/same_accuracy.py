@@ -18,7 +18,7 @@ from absl import flags
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fer_ensemble.command import define_flags, run, settings_from_flags
+from fer_ensemble.commands.edge import define_flags, run, settings_from_flags
 from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings
 
 define_flags(TrainingSettings)
@@ -32,7 +32,7 @@ def main(arguments):
     from fer_ensemble.data.dataset import TRAINING
     from fer_ensemble.data.folds import load_folds
     from fer_ensemble.data.store import load_dataset, resolve_dataset
-    from fer_ensemble.device import choose_precision, describe_device
+    from fer_ensemble.models.device import choose_precision, describe_device
 
     settings, options = settings_from_flags(TrainingSettings), settings_from_flags(TrainingOptions)
     dataset = load_dataset(options.data, options.classes)
@@ -57,7 +57,7 @@ def main(arguments):
 
 def train(dataset, training, folds, settings, seed, fast):
     """Trains one member and returns its accuracy on the held-out fold."""
-    from fer_ensemble.members.inference import predict_probabilities
+    from fer_ensemble.members.predictions import predict_probabilities
     from fer_ensemble.models import build_model
     from fer_ensemble.training import fit
 

@@ -29,7 +29,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 from fer_ensemble.data.store import read_dataset  # noqa: E402
 from fer_ensemble.members import files  # noqa: E402
-from fer_ensemble.members.inference import read_predictions  # noqa: E402
+from fer_ensemble.members.predictions import read_predictions  # noqa: E402
 
 SETTINGS = ["--deterministic", "--width=4", "--input_size=16", "--epochs=4", "--batch_size=8", "--dropout=0.1"]
 SETTINGS += ["--ema=0.9"]

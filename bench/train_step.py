@@ -43,7 +43,7 @@ ROWS = {
 
 
 def prepare_ours(model, width, batch_size, optimizer):
-    from fer_ensemble.device import choose_precision, compile_options, describe_device, keras
+    from fer_ensemble.models.device import choose_precision, compile_options, describe_device, keras
     from fer_ensemble.training.batches import TrainingBatches
     from fer_ensemble.training.fit import build_training_model
     from fer_ensemble.training.optimizers import build_optimizer
@@ -66,7 +66,7 @@ def prepare_ours(model, width, batch_size, optimizer):
 
 
 def prepare_keras(model, width, batch_size):
-    from fer_ensemble.device import keras  # first: it silences TensorFlow's start
+    from fer_ensemble.models.device import keras  # first: it silences TensorFlow's start
 
     import tensorflow as tf  # isort: skip
     from keras import layers
@@ -100,7 +100,7 @@ def prepare_keras(model, width, batch_size):
 
 def keras_stopwatch(model, data):
     """Returns a function that trains for some steps and returns the seconds from its first to its last step."""
-    from fer_ensemble.device import keras
+    from fer_ensemble.models.device import keras
 
     class StepTimes(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
@@ -167,7 +167,7 @@ def prepare_torch(model, width, batch_size, best):
 
 def prepare_peak(precision, side=2048):
     """The largest speed there is to reach: products of square matrices by the library under TensorFlow."""
-    from fer_ensemble.device import keras  # noqa: F401  it silences TensorFlow's start
+    from fer_ensemble.models.device import keras  # noqa: F401  it silences TensorFlow's start
 
     import tensorflow as tf  # isort: skip
 

@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from fer_ensemble.data.bad_rows import BadRows
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import CLASS_NAMES, PRIVATE_TEST, PUBLIC_TEST, TRAINING, UNLABELLED
+from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.store import convert_inputs, write_dataset
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 

@@ -19,8 +19,8 @@ from PIL import Image
 
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.store import write_dataset
-from fer_ensemble.members import files
-from fer_ensemble.members.inference import read_predictions
+from fer_ensemble.members import directory
+from fer_ensemble.members.predictions import read_predictions
 
 pytest.importorskip("jax", reason="jax is not installed")
 
@@ -123,7 +123,7 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(backend, sta
     member = pathlib.Path("exp_" + str(fold), "cnn_0")
     flags = [*FLAGS, f"--fold={fold}", f"--data={tiny_data}", f"--experiments={tmp_path}"]
     process = start(backend, "model_train.py", *flags)
-    while not (files.read_progress(tmp_path / member) or {}).get("epoch") and process.poll() is None:
+    while not (directory.read_progress(tmp_path / member) or {}).get("epoch") and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
     assert " stands at " in finish(process, code=143)

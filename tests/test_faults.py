@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from fer_ensemble.members import files
+from fer_ensemble.members import directory
+from fer_ensemble.training.learning_rate_search import run_range_test
 from fer_ensemble.training.member import train_member
-from fer_ensemble.training.range_test import run_range_test
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 
 SIZE = 8 << 20
@@ -42,24 +42,24 @@ def names(folder):
 
 
 def test_a_training_on_a_full_disk_goes_on_when_there_is_room(disk, tiny_data, tiny_member, python):
-    finished = shutil.copytree(tiny_member, files.member_folder(disk, 1, "cnn_0"))
-    folder = files.member_folder(disk, 0, "cnn_0")
+    finished = shutil.copytree(tiny_member, directory.member_folder(disk, 1, "cnn_0"))
+    folder = directory.member_folder(disk, 0, "cnn_0")
     command = ["model_train.py", *FLAGS, f"--data={tiny_data}", f"--experiments={disk}"]
     fill(disk, 16 << 10)
     result = python(*command)
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1] == (
-        f"model_train.py: error: [Errno 28] No space left on device: '{folder / files.STATE}' - make room, then "
-        "give the same command again: what is finished is whole, and it goes on from there"
+        f"model_train.py: error: [Errno 28] No space left on device: '{folder / directory.STATE}' - make room, "
+        "then give the same command again: what is finished is whole, and it goes on from there"
     )
-    assert "No space left on device" in files.read_failure(folder)["error"]
+    assert "No space left on device" in directory.read_failure(folder)["error"]
     assert names(folder) <= {"lock", "progress.json", "failure.json"}
-    files.check_files(finished)
+    directory.check_files(finished)
     (disk / "filler").unlink()
     result = python(*command)
     assert result.returncode == 0, result.stderr
     assert names(folder) == {"lock", "member.json", "model.keras", "predictions.h5", "history.csv"}
-    files.check_files(folder)
+    directory.check_files(folder)
 
 
 def test_ingesting_onto_a_full_disk_leaves_the_old_data_set(disk, tiny_data, python):
@@ -80,7 +80,7 @@ def test_predicting_onto_a_full_disk_is_one_line(disk, tiny_member, python):
     )
     assert result.returncode == 1
     assert "No space left on device" in result.stderr and result.stderr.count("\n") == 1
-    files.check_files(tiny_member)
+    directory.check_files(tiny_member)
 
 
 def test_a_disk_that_must_not_be_written_is_one_line(disk, tiny_data, python):
@@ -97,6 +97,6 @@ def test_too_little_memory_proposes_smaller_batches(tiny_data, tmp_path):
     message = r"exp_0/cnn_0: too little memory for --batch_size=12\. Give --batch_size=6, or less --width\."
     with pytest.raises(MemoryError, match=message):
         train_member(settings, TrainingOptions(data=str(tiny_data), experiments=str(tmp_path)))
-    assert "--batch_size=6" in files.read_failure(tmp_path / "exp_0" / "cnn_0")["error"]
+    assert "--batch_size=6" in directory.read_failure(tmp_path / "exp_0" / "cnn_0")["error"]
     with pytest.raises(MemoryError, match=r"^too little memory for --batch_size=12\. Give --batch_size=6, or"):
         run_range_test(settings, TrainingOptions(data=str(tiny_data)), steps=3)

@@ -12,10 +12,11 @@ import sys
 
 from absl import flags
 
-from fer_ensemble import command
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.commands import edge
 from fer_ensemble.data import store
-from fer_ensemble.data.bad_rows import BadRows
 from fer_ensemble.data.contents import select_classes
+from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.summary import describe_dataset
 
 
@@ -51,19 +52,17 @@ def main(inputs):
 
 def _check_output(output, paths):
     if not output:
-        raise ValueError(
-            "Expected --output, the HDF5 file to write. Received: none. Give --output=data/fer2013.h5"
-        )
+        raise UserError("Expected --output, the HDF5 file to write. Received: none. Give --output=data/fer2013.h5")
     output = pathlib.Path(output)
     if output.is_dir():
-        raise ValueError(f"--output must be a file. Received: the folder {output}. Give {output / 'fer2013.h5'}")
+        raise UserError(f"--output must be a file. Received: the folder {output}. Give {output / 'fer2013.h5'}")
     if output.exists() and any(output.samefile(path) for path in paths):
-        raise ValueError(f"--output must be another file than the input. Received: {output} for both.")
+        raise UserError(f"--output must be another file than the input. Received: {output} for both.")
     if output.exists():
         try:
             store.read_attributes(output)
         except ValueError:
-            raise ValueError(
+            raise UserError(
                 f"--output must be a new file, or a data set to replace. Received: {output}, which is something "
                 "else. Remove it, or choose another name."
             ) from None
@@ -82,4 +81,4 @@ def _describe_making(paths, values):
 if __name__ == "__main__":
     sys.argv[0] = "fer_ensemble.data"  # instead of the path of __main__.py, in messages and --help
     define_flags()
-    command.run(main)
+    edge.run(main)

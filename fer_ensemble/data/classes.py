@@ -1,5 +1,6 @@
 """The names of the classes, as people write them."""
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import CLASS_NAMES
 
 _VARIANTS = {
@@ -30,7 +31,7 @@ def parse_classes(classes, class_names=CLASS_NAMES):
         Tuple of names out of `class_names`.
 
     Raises:
-        ValueError: If a name is unknown or occurs twice, or there is only one.
+        UserError: If a name is unknown or occurs twice, or there is only one.
     """
     given = [name.strip() for name in (classes.split(",") if isinstance(classes, str) else classes)]
     given = [name for name in given if name]
@@ -40,8 +41,8 @@ def parse_classes(classes, class_names=CLASS_NAMES):
     for name in given:
         known = name if name in class_names else find_class(name)
         if known not in class_names:
-            raise ValueError(f"`classes` must be among {', '.join(class_names)}. Received: {name!r}.")
+            raise UserError(f"`classes` must be among {', '.join(class_names)}. Received: {name!r}.")
         kept.append(known)
     if len(set(kept)) < max(2, len(kept)):
-        raise ValueError(f"`classes` must be at least two different names. Received: {', '.join(given)}.")
+        raise UserError(f"`classes` must be at least two different names. Received: {', '.join(given)}.")
     return tuple(kept)

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.classes import parse_classes
 from fer_ensemble.data.dataset import IMAGE_SIZE, SPLITS, UNLABELLED, VOTE_NAMES, Dataset
 
@@ -24,15 +25,15 @@ def make_dataset(images, labels, usage, rows, class_names, votes=None):
         `Dataset`.
 
     Raises:
-        ValueError: If an array is not as described, or there is no image.
+        UserError: If an array is not as described, or there is no image.
     """
     class_names = tuple(class_names)
     if len(set(class_names)) < max(2, len(class_names)):
-        raise ValueError(f"`class_names` must be at least two different names. Received: {class_names}.")
+        raise UserError(f"`class_names` must be at least two different names. Received: {class_names}.")
     images = np.asarray(images)
     count = len(images) if images.ndim else 0
     if images.dtype != np.uint8 or images.shape != (count, IMAGE_SIZE, IMAGE_SIZE) or not count:
-        raise ValueError(
+        raise UserError(
             f"`images` must be uint8 of shape (images, {IMAGE_SIZE}, {IMAGE_SIZE}), at least one. "
             f"Received: {images.dtype} of shape {images.shape}."
         )
@@ -40,11 +41,11 @@ def make_dataset(images, labels, usage, rows, class_names, votes=None):
     usage = _check_integers("usage", usage, count, 0, len(SPLITS) - 1, np.uint8)
     rows = _check_integers("rows", rows, count, 0, np.iinfo(np.int64).max, np.int64)
     if len(np.unique(rows)) < count:
-        raise ValueError("`rows` must be a different number for each image. Received: some number twice.")
+        raise UserError("`rows` must be a different number for each image. Received: some number twice.")
     if votes is not None:
         votes = np.asarray(votes)
         if votes.dtype != np.uint8 or votes.shape != (count, len(VOTE_NAMES)):
-            raise ValueError(
+            raise UserError(
                 f"`votes` must be uint8 of shape ({count}, {len(VOTE_NAMES)}), a row per image. "
                 f"Received: {votes.dtype} of shape {votes.shape}."
             )
@@ -63,7 +64,7 @@ def select_classes(dataset, classes):
         `Dataset` with the images of these classes and those without a label; `rows` stay what they were.
 
     Raises:
-        ValueError: If a class is unknown or occurs twice, or no labelled image is left.
+        UserError: If a class is unknown or occurs twice, or no labelled image is left.
     """
     names = parse_classes(classes, dataset.class_names)
     if names == dataset.class_names:
@@ -75,7 +76,7 @@ def select_classes(dataset, classes):
     labels = new_labels[dataset.labels]
     keep = labels >= UNLABELLED
     if not (labels >= 0).any():
-        raise ValueError(
+        raise UserError(
             f"`classes` must leave labelled images. Received: {', '.join(names)}, of which there are none."
         )
     votes = None if dataset.votes is None else dataset.votes[keep]
@@ -85,12 +86,12 @@ def select_classes(dataset, classes):
 def _check_integers(name, values, count, low, high, kind):
     values = np.asarray(values)
     if values.shape != (count,) or values.dtype.kind not in "iu":
-        raise ValueError(
+        raise UserError(
             f"`{name}` must be integers of shape ({count},), one per image. "
             f"Received: {values.dtype} of shape {values.shape}."
         )
     if values.min() < low or values.max() > high:
-        raise ValueError(f"`{name}` must be within {low}..{high}. Received: {values.min()}..{values.max()}.")
+        raise UserError(f"`{name}` must be within {low}..{high}. Received: {values.min()}..{values.max()}.")
     return values.astype(kind)
 
 

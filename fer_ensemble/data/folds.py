@@ -6,7 +6,8 @@ import pathlib
 
 import numpy as np
 
-from fer_ensemble import files
+from fer_ensemble.base import atomic_files
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.copies import find_copies
 from fer_ensemble.data.dataset import TRAINING, UNLABELLED
 
@@ -36,15 +37,13 @@ def assign_folds(images, labels, folds=4, seed=0):
         copies are labelled differently may cost more where single images are few.
 
     Raises:
-        ValueError: If `folds` is out of range, a class has fewer different images than there are folds, or
+        UserError: If `folds` is out of range, a class has fewer different images than there are folds, or
             there is not one label per image.
     """
     if not 2 <= folds <= MAXIMUM_FOLDS:
-        raise ValueError(f"`folds` must be between 2 and {MAXIMUM_FOLDS}. Received: {folds}.")
+        raise UserError(f"`folds` must be between 2 and {MAXIMUM_FOLDS}. Received: {folds}.")
     if len(images) != len(labels):
-        raise ValueError(
-            f"`labels` must have one value per image ({len(images)}). Received: {len(labels)} values."
-        )
+        raise UserError(f"`labels` must have one value per image ({len(images)}). Received: {len(labels)} values.")
     groups, group_counts, order = order_groups(images, labels, seed)
     _check_enough(group_counts, np.unique(labels), folds)
 
@@ -87,12 +86,12 @@ def _check_enough(group_counts, classes, folds):
     different_images = np.count_nonzero(group_counts, axis=0)
     for label, number in zip(classes, different_images, strict=True):
         if number < folds and label != UNLABELLED:
-            raise ValueError(
+            raise UserError(
                 f"`folds` must be at most {number}, the number of different images of class {label}. "
                 f"Received: {folds}. Take fewer folds, or add images of that class."
             )
     if len(group_counts) < folds:
-        raise ValueError(
+        raise UserError(
             f"`folds` must be at most {len(group_counts)}, the number of different images. Received: {folds}."
         )
 
@@ -117,7 +116,7 @@ def load_folds(dataset, path, folds=4, seed=0):
         of the images, `folds` and `seed`.
 
     Raises:
-        ValueError: As in `assign_folds`.
+        UserError: As in `assign_folds`.
     """
     path = pathlib.Path(path)
     file = path.with_name(f"{path.stem}.folds-{folds}-seed-{seed}.csv")
@@ -127,7 +126,7 @@ def load_folds(dataset, path, folds=4, seed=0):
     if assignment is None:
         assignment = assign_folds(dataset.images[training], dataset.labels[training], folds, seed)
         with contextlib.suppress(OSError):  # a folder that cannot be written
-            files.write_text(file, _to_text(assignment, dataset.fingerprint, rows, folds, seed))
+            atomic_files.write_text(file, _to_text(assignment, dataset.fingerprint, rows, folds, seed))
     return assignment, _fingerprint(assignment, rows, folds, seed)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.folds import order_groups
 
 
@@ -23,7 +24,7 @@ def choose_holdout(images, labels, share, seed=0):
         as each class of FER2013 has, that is its share to the nearest image.
 
     Raises:
-        ValueError: If no image, or each, would be held out.
+        UserError: If no image, or each, would be held out.
     """
     groups, counts, order = order_groups(images, labels, seed)
     held_out = np.zeros(len(order), bool)
@@ -35,7 +36,7 @@ def choose_holdout(images, labels, share, seed=0):
             held_out[group] = True
             chosen = chosen + counts[group]
     if held_out.all() or not held_out.any():
-        raise ValueError(
+        raise UserError(
             f"`holdout` must leave images on either side. Received: {share:g} of {len(images)} images."
         )
     return held_out[groups]

@@ -8,13 +8,14 @@ import pathlib
 
 import h5py
 
-from fer_ensemble.data.archives import list_files, missing_input
-from fer_ensemble.data.bad_rows import BadRows
+from fer_ensemble.base.atomic_files import replacing
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.classes import parse_classes
 from fer_ensemble.data.contents import make_dataset, select_classes
 from fer_ensemble.data.dataset import CLASS_NAMES
-from fer_ensemble.data.ingest import read_inputs
-from fer_ensemble.files import replacing
+from fer_ensemble.data.readers.archives import list_files, missing_input
+from fer_ensemble.data.readers.bad_rows import BadRows
+from fer_ensemble.data.readers.inputs import read_inputs
 
 FORMAT = "fer_ensemble data set, version 1"
 _MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -35,7 +36,7 @@ def load_dataset(inputs, classes=()):
 
     Raises:
         FileNotFoundError: If an input is missing.
-        ValueError: If an input is not what it should be, or a class is unknown.
+        UserError: If an input is not what it should be, or a class is unknown.
     """
     return select_classes(read_dataset(resolve_dataset(inputs, classes)), classes)
 
@@ -62,13 +63,13 @@ def resolve_dataset(inputs, classes=()):
 
 
 def split_inputs(inputs):
-    """Returns a list of paths; raises ValueError if there is none, FileNotFoundError if one is missing."""
+    """Returns a list of paths; raises UserError if there is none, FileNotFoundError if one is missing."""
     if isinstance(inputs, os.PathLike):
         inputs = [inputs]
     names = inputs.split(",") if isinstance(inputs, str) else inputs
     paths = [pathlib.Path(name).expanduser() for name in names if str(name).strip()]
     if not paths:
-        raise ValueError("Expected at least one CSV, image folder, archive or .h5. Received: none.")
+        raise UserError("Expected at least one CSV, image folder, archive or .h5. Received: none.")
     for path in paths:
         if not path.exists():
             raise missing_input(path)
@@ -138,7 +139,7 @@ def read_dataset(path):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a data set of ours, or not as it was written.
+        UserError: If it is not a data set of ours, or not as it was written.
     """
     path = pathlib.Path(path)
     attributes = read_attributes(path)
@@ -147,9 +148,9 @@ def read_dataset(path):
             arrays = {name: file[name][()] for name in _ARRAYS if name != "votes" or name in file}
         dataset = make_dataset(class_names=attributes["class_names"], **arrays)
     except (KeyError, OSError, ValueError) as error:
-        raise ValueError(f"{path}: expected a complete data set. Received: {error}. {_remake(path)}") from error
+        raise UserError(f"{path}: expected a complete data set. Received: {error}. {_remake(path)}") from error
     if dataset.fingerprint != attributes["fingerprint"]:
-        raise ValueError(f"{path}: expected the contents it was written with. Received: others. {_remake(path)}")
+        raise UserError(f"{path}: expected the contents it was written with. Received: others. {_remake(path)}")
     return dataset
 
 
@@ -171,11 +172,11 @@ def read_attributes(path):
         with _open(path) as file:
             attributes = dict(file.attrs)
     except OSError as error:
-        raise ValueError(
+        raise UserError(
             f"{path}: expected a complete HDF5 file. Received one that cannot be opened ({error}). {_remake(path)}"
         ) from error
     if attributes.get("format") != FORMAT:
-        raise ValueError(
+        raise UserError(
             f"{path}: expected an HDF5 file of the format {FORMAT!r}. Received another. {_remake(path)}"
         )
     return attributes | {name: json.loads(attributes[name]) for name in ("class_names", "provenance")}

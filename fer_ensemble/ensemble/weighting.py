@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import UNLABELLED
-from fer_ensemble.ensemble.evaluation import run_of
+from fer_ensemble.ensemble.parts import run_of
 from fer_ensemble.ensemble.weights import choose_greedily, choose_weights, read_weights
 
 WAYS = {
@@ -40,19 +41,19 @@ def weigh_members(way, oof, public):
 
     Raises:
         FileNotFoundError: If `way` is neither, nor a file.
-        ValueError: If there is nothing to choose on, or the file is not as it should be.
+        UserError: If there is nothing to choose on, or the file is not as it should be.
     """
     members = list(oof.members)
     if way == "equal":
         return np.full(len(members), 1 / len(members))
     if way == "public":
         if public is None or not (public.labels != UNLABELLED).any():
-            raise ValueError("`weights` public needs labelled images in PublicTest. Received: none.")
+            raise UserError("`weights` public needs labelled images in PublicTest. Received: none.")
         return choose_weights(np.stack([public.members[member] for member in members]), public.labels)
     runs = sorted({run_of(member) for member in members})
     if way in WAYS:
         if not _held_out(oof):
-            raise ValueError(
+            raise UserError(
                 f"`weights` {way} needs images that were held out, but no member held any out: they were trained "
                 "with --fold=none and without --holdout. Take --weights=equal."
             )

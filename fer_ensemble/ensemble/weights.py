@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import UNLABELLED
 
 # A run that gave the true class no chance at all is worth -27.6 in the log of that image, not minus infinity.
@@ -33,7 +34,7 @@ def choose_weights(run_probabilities, labels):
         per image of the smallest; should 10,000 steps not reach that, within log(runs) / 10,000.
 
     Raises:
-        ValueError: If a shape or a value is not as described, or if no image is labelled.
+        UserError: If a shape or a value is not as described, or if no image is labelled.
 
     Source:
         Dempster, Laird & Rubin (1977), section 4.3: the EM step for the proportions of a mixture with known
@@ -49,26 +50,26 @@ def choose_weights(run_probabilities, labels):
     run_probabilities = np.asarray(run_probabilities)
     labels = np.asarray(labels)
     if run_probabilities.ndim != 3 or labels.shape != run_probabilities.shape[1:2]:
-        raise ValueError(
+        raise UserError(
             "`run_probabilities` must have shape (runs, images, classes) and `labels` shape (images,). "
             f"Received: shapes {run_probabilities.shape} and {labels.shape}."
         )
     runs, _, classes = run_probabilities.shape
     labelled = np.flatnonzero(labels != UNLABELLED)
     if runs == 0 or len(labelled) == 0:
-        raise ValueError(
+        raise UserError(
             "Weights need at least one run and one labelled image to be chosen on. "
             f"Received: {runs} runs, {len(labelled)} labelled images."
         )
     true_classes = labels[labelled].astype(np.int64)
     if true_classes.min() < 0 or true_classes.max() >= classes:
-        raise ValueError(
+        raise UserError(
             f"`labels` must lie between 0 and {classes - 1}, or be {UNLABELLED}. "
             f"Received: {true_classes.min()} to {true_classes.max()}."
         )
     likelihoods = run_probabilities[:, labelled, true_classes].astype(np.float64)
     if not (np.isfinite(likelihoods).all() and likelihoods.min() >= 0 and likelihoods.max() <= 1 + 1e-3):
-        raise ValueError(
+        raise UserError(
             "`run_probabilities` of labelled images must lie between 0 and 1. "
             f"Received: {likelihoods.min():g} to {likelihoods.max():g}. "
             "Label the images that a run has not predicted -1."
@@ -108,7 +109,7 @@ def choose_greedily(run_probabilities, labels, rounds=GREEDY_ROUNDS):
     """
     labelled = np.flatnonzero(np.asarray(labels) != UNLABELLED)
     if len(labelled) == 0:
-        raise ValueError("Weights need at least one labelled image to be chosen on. Received: none.")
+        raise UserError("Weights need at least one labelled image to be chosen on. Received: none.")
     true_classes = np.asarray(labels)[labelled].astype(np.int64)
     runs = np.asarray(run_probabilities)[:, labelled].astype(np.float32)
     counts = np.zeros(len(runs))
@@ -138,7 +139,7 @@ def read_weights(path, run_names):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not JSON, or does not give each run, and nothing else, a finite
+        UserError: If it is not JSON, or does not give each run, and nothing else, a finite
             weight that is not negative; or if all are 0.
     """
     path = pathlib.Path(path)
@@ -150,26 +151,26 @@ def read_weights(path, run_names):
             "with one weight per run."
         ) from None
     except ValueError as error:  # of the JSON or of the UTF-8
-        raise ValueError(f"{path} must be a JSON file. Received: {error}.") from None
+        raise UserError(f"{path} must be a JSON file. Received: {error}.") from None
     if not isinstance(named, dict):
-        raise ValueError(
+        raise UserError(
             f'{path} must hold one object such as {{"{run_names[0]}": 1.0, ...}}. '
             f"Received: {type(named).__name__}."
         )
     missing = [name for name in run_names if name not in named]
     unknown = [name for name in named if name not in run_names]
     if missing or unknown:
-        raise ValueError(
+        raise UserError(
             f"{path} must give one weight per run ({', '.join(run_names)}). "
             f"Missing: {', '.join(missing) or 'none'}. Unknown: {', '.join(unknown) or 'none'}."
         )
     for name, weight in named.items():
         is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
         if not is_number or not math.isfinite(weight) or weight < 0:
-            raise ValueError(
+            raise UserError(
                 f"The weight of {name} in {path} must be a finite number, 0 or more. Received: {weight!r}."
             )
     weights = np.array([named[name] for name in run_names], np.float64)
     if not weights.any():
-        raise ValueError(f"{path} must give at least one run a weight above 0. Received: all 0.")
+        raise UserError(f"{path} must give at least one run a weight above 0. Received: all 0.")
     return weights / weights.sum()

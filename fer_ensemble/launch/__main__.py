@@ -32,8 +32,11 @@ import sys
 
 from absl import flags
 
-from fer_ensemble import command
-from fer_ensemble.command import EXIT_ERROR, EXIT_HELD, EXIT_SIGNAL, define_flags, settings_from_flags
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.stop_signals import Stopped
+from fer_ensemble.commands import edge
+from fer_ensemble.commands.edge import EXIT_ERROR, EXIT_HELD, EXIT_SIGNAL, define_flags, settings_from_flags
+from fer_ensemble.launch.display import Display
 from fer_ensemble.launch.local import Job, run_jobs
 from fer_ensemble.launch.plan import (
     REPOSITORY,
@@ -46,13 +49,11 @@ from fer_ensemble.launch.plan import (
     prediction_command,
     training_command,
 )
-from fer_ensemble.launch.progress import Display
 from fer_ensemble.launch.slurm import read_request, split_arguments
 from fer_ensemble.launch.status import show_status
 from fer_ensemble.launch.submission import LOGS, array_name, submit_members
 from fer_ensemble.launch.workers import find_gpus, worker_environments
-from fer_ensemble.members.files import is_complete, member_folder
-from fer_ensemble.signals import Stopped
+from fer_ensemble.members.directory import is_complete, member_folder
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingOptions, TrainingSettings
 from fer_ensemble.training.variations import VARY_HELP
 
@@ -104,7 +105,7 @@ def main(sample, given, slurm, arguments):
         The exit code.
     """
     if arguments:
-        raise ValueError(f"splitscript.sh takes flags only. Received: {' '.join(arguments)}")
+        raise UserError(f"splitscript.sh takes flags only. Received: {' '.join(arguments)}")
     request = read_request(slurm, set(flags.FLAGS)) if slurm else None
     runs, folds = parse_runs(CHOSEN_RUNS.value), parse_folds(CHOSEN_FOLDS.value)
     settings = settings_from_flags(TrainingSettings, model="cnn", fold=folds[0], replica=0)
@@ -251,4 +252,4 @@ if __name__ == "__main__":
     given, slurm = split_arguments(sys.argv[1:])
     sample = add_sample_flags(given)
     sys.argv[1:] = sample + given
-    command.run(functools.partial(main, sample, given, slurm))
+    edge.run(functools.partial(main, sample, given, slurm))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from fer_ensemble.signals import STOP_SIGNALS, Stopped
+from fer_ensemble.base.stop_signals import STOP_SIGNALS, Stopped
 
 LEASH = pathlib.Path(__file__).with_name("leash.py")
 SECONDS_BETWEEN_LOOKS = 0.2

@@ -8,7 +8,8 @@ import pathlib
 import re
 import sys
 
-from fer_ensemble.members import files
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.members import directory
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings, check_start, list_differences
 from fer_ensemble.training.variations import vary_settings
 
@@ -44,14 +45,14 @@ def parse_runs(text):
     """Reads a list of runs: `cnn_0,resnet_1` gives `[("cnn", 0), ("resnet", 1)]`.
 
     Raises:
-        ValueError: If a name is no run, or comes twice.
+        UserError: If a name is no run, or comes twice.
     """
     names = _split("runs", text)
     models = TrainingSettings.__dataclass_fields__["model"].metadata["choices"]
     matches = [re.fullmatch(rf"({'|'.join(models)})_(0|[1-9]\d*)", name) for name in names]
     if not all(matches):
         wrong = names[matches.index(None)]
-        raise ValueError(
+        raise UserError(
             f"`runs` must be names such as {', '.join(f'{model}_0' for model in models)}: "
             f"an architecture and the number of the run. Received: {wrong!r}."
         )
@@ -62,13 +63,13 @@ def parse_folds(text):
     """Reads a list of folds: `0,3` gives `[0, 3]`, and `none` gives `[None]`.
 
     Raises:
-        ValueError: If one is no number, or comes twice.
+        UserError: If one is no number, or comes twice.
     """
     numbers = _split("folds", text)
     if numbers == ["none"]:
         return [None]
     if not all(re.fullmatch(r"\d+", number) for number in numbers):
-        raise ValueError(f"`folds` must be numbers with commas between them, or none. Received: {text!r}.")
+        raise UserError(f"`folds` must be numbers with commas between them, or none. Received: {text!r}.")
     return [int(number) for number in numbers]
 
 
@@ -76,7 +77,7 @@ def _split(flag, text):
     values = [value.strip() for value in text.split(",")]
     twice = [value for value in values if values.count(value) > 1]
     if twice:
-        raise ValueError(f"`{flag}` must name each one once. Received: {text!r}.")
+        raise UserError(f"`{flag}` must name each one once. Received: {text!r}.")
     return values
 
 
@@ -96,18 +97,18 @@ def plan_members(runs, folds, settings, options, variations=()):
         List of `PlannedMember`.
 
     Raises:
-        ValueError: If a fold or a setting is out of its range, or a complete member was trained with other
+        UserError: If a fold or a setting is out of its range, or a complete member was trained with other
             settings.
     """
     members = []
     for fold in folds:
         for model, replica in runs:
             own = vary_settings(dataclasses.replace(settings, model=model, replica=replica, fold=fold), variations)
-            folder = files.member_folder(options.experiments, fold, own.run)
+            folder = directory.member_folder(options.experiments, fold, own.run)
             check_start(own, folder)
             seconds = None
-            if files.is_complete(folder) and not options.overwrite:
-                record = files.read_record(folder)
+            if directory.is_complete(folder) and not options.overwrite:
+                record = directory.read_record(folder)
                 _check_settings(folder, own, record["settings"])
                 seconds = record["training_seconds"]
             members.append(PlannedMember(own, folder, seconds))
@@ -118,14 +119,14 @@ def _check_settings(folder, settings, recorded):
     # Skipped as complete, it would otherwise join the ensemble unnoticed.
     differences = list_differences(settings, recorded)
     if differences:
-        raise ValueError(
+        raise UserError(
             f"{folder} was trained with other settings ({'; '.join(differences)}). "
             "Give the same ones, another --experiments folder, or --overwrite to train all members afresh."
         )
 
 
 def check_data(members, dataset):
-    """Raises ValueError if a complete member was trained on another data set, or on other classes of it.
+    """Raises UserError if a complete member was trained on another data set, or on other classes of it.
 
     Args:
         members: List of `PlannedMember`.
@@ -133,9 +134,9 @@ def check_data(members, dataset):
     """
     for member in members:
         if member.complete:
-            data = files.read_record(member.folder)["data"]
+            data = directory.read_record(member.folder)["data"]
             if data["fingerprint"] != dataset.fingerprint:
-                raise ValueError(
+                raise UserError(
                     f"{member.folder} was trained on other data ({data['name']}, {data['images']:,} images). "
                     "Give the same --data and --classes, another --experiments folder, or --overwrite."
                 )
@@ -148,7 +149,7 @@ def discard_members(members):
     --overwrite then goes on, and takes none of the old members for a new one.
     """
     for member in members:
-        for name in (files.RECORD, files.STATE, files.PROGRESS, files.FAILURE):
+        for name in (directory.RECORD, directory.STATE, directory.PROGRESS, directory.FAILURE):
             (member.folder / name).unlink(missing_ok=True)
 
 
@@ -156,7 +157,8 @@ def training_command(settings, options):
     """Returns the command that trains one member, as a list: only what differs from the defaults is spelt out."""
     names = {"model", "fold", "replica"}
     flags = [
-        f"--model={settings.model}", f"--fold={files.fold_name(settings.fold)}", f"--replica={settings.replica}"
+        f"--model={settings.model}", f"--fold={directory.fold_name(settings.fold)}",
+        f"--replica={settings.replica}",
     ]  # fmt: skip
     for values in (settings, options):
         for field in dataclasses.fields(values):

@@ -6,6 +6,8 @@ import re
 import shlex
 import subprocess
 
+from fer_ensemble.base.errors import UserError
+
 IN_QUEUE = "PENDING,RUNNING,SUSPENDED,COMPLETING,CONFIGURING"
 
 
@@ -35,14 +37,14 @@ class BatchJob:
         return f"{shlex.join(['sbatch', *self.flags])} <<'END'\n{self.script}END"
 
     def check(self):
-        """Raises ValueError if SLURM would refuse the job."""
+        """Raises UserError if SLURM would refuse the job."""
         _call("sbatch", "--test-only", *self.flags, script=self.script)
 
     def submit(self):
         """Returns the job's id.
 
         Raises:
-            ValueError: If SLURM refuses it, with its reasons.
+            UserError: If SLURM refuses it, with its reasons.
         """
         return _call("sbatch", "--parsable", *self.flags, script=self.script).strip().partition(";")[0]
 
@@ -80,7 +82,7 @@ def read_request(words, our_flags):
         `Request`.
 
     Raises:
-        ValueError: If a flag is one of ours, or one that is not for people to choose.
+        UserError: If a flag is one of ours, or one that is not for people to choose.
     """
     path = words[0].partition("=")[2]
     lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines() if path else []
@@ -89,11 +91,11 @@ def read_request(words, our_flags):
     for flag in flags:
         name = flag.partition("=")[0]
         if name.startswith("--") and name[2:] in our_flags:
-            raise ValueError(
+            raise UserError(
                 f"{name} is no flag of sbatch: it goes behind `--`, as in `--slurm --mem=8G -- {flag}`."
             )
         if name in ("--job-name", "--wrap") or re.match("-J", flag):
-            raise ValueError(
+            raise UserError(
                 f"sbatch's {name} is not to be chosen: the job's name says which folder it trains into."
             )
     flags, limit = _take_limit(flags)
@@ -111,7 +113,7 @@ def _take_limit(flags):
             continue
         limit = match[1] or next(words, "")
         if not re.fullmatch(r"%[1-9]\d*", limit):
-            raise ValueError(
+            raise UserError(
                 "`--array` must be the number of tasks that may run at a time, as in --array=%8: which members "
                 f"need a task is seen from their folders. Received: {limit!r}."
             )
@@ -125,7 +127,7 @@ def find_queued(name):
         Dictionary from the task's number to the array's job id.
 
     Raises:
-        ValueError: If SLURM cannot be asked.
+        UserError: If SLURM cannot be asked.
     """
     # --array: a line for each task, also for those that wait together, which are otherwise one line, `12_[3-7]`.
     columns = ("--noheader", "--format=%F %K")
@@ -153,10 +155,10 @@ def _call(program, *arguments, script=None):
     try:
         answer = subprocess.run([program, *arguments], input=script, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
-        raise ValueError(
+        raise UserError(
             f"SLURM's {program} must be on the PATH for --slurm, but is not: is this a login node of the cluster? "
             "--dry_run shows what would be submitted."
         ) from error
     if answer.returncode:
-        raise ValueError(answer.stderr.strip() or f"SLURM's {program} ended with exit code {answer.returncode}")
+        raise UserError(answer.stderr.strip() or f"SLURM's {program} ended with exit code {answer.returncode}")
     return answer.stdout

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 
-from fer_ensemble.members import files
+from fer_ensemble.members import directory
 from fer_ensemble.report.tables import format_seconds
 from fer_ensemble.training.state import read_notes
 
@@ -24,7 +24,7 @@ class MemberStatus:
         name: `exp_2/cnn_0`.
         state: `waiting` (not begun), `running`, `interrupted` (it goes on when it is started again), `complete` or
             `failed` (its last training ended in an error).
-        progress: What it last said of itself, see `fer_ensemble.members.files.write_progress`; None if nothing.
+        progress: What it last said of itself, as `directory.write_progress` wrote it; None if nothing.
         note: For people: the scores, or the error.
     """
 
@@ -44,15 +44,15 @@ def read_status(folder):
         `MemberStatus`.
     """
     name = f"{folder.parent.name}/{folder.name}"
-    if files.is_complete(folder):
+    if directory.is_complete(folder):
         return _read_complete(folder, name)
-    progress, failure = files.read_progress(folder), files.read_failure(folder)
-    if files.is_held(folder) or _lives_elsewhere(progress, failure):
+    progress, failure = directory.read_progress(folder), directory.read_failure(folder)
+    if directory.is_held(folder) or _lives_elsewhere(progress, failure):
         return MemberStatus(name, RUNNING, progress)
     if failure:
         return MemberStatus(name, FAILED, progress, failure["error"])
     try:
-        saved = read_notes(folder / files.STATE)
+        saved = read_notes(folder / directory.STATE)
     except ValueError as error:
         return MemberStatus(name, FAILED, progress, str(error))
     if saved:  # later than the last progress
@@ -65,7 +65,7 @@ def read_status(folder):
 
 def _read_complete(folder, name):
     try:
-        record = files.read_record(folder)
+        record = directory.read_record(folder)
     except ValueError as error:
         return MemberStatus(name, FAILED, note=str(error))
     scores = [f"{part} {score:.2%}" for part, score in record["metrics"].items() if score is not None]
@@ -74,7 +74,7 @@ def _read_complete(folder, name):
 
 
 def _lives_elsewhere(progress, failure):
-    if not progress or failure or progress.get("host") == files.describe_process()["host"]:
+    if not progress or failure or progress.get("host") == directory.describe_process()["host"]:
         return False
     return progress["state"] == "running" and time.time() - progress["updated"] < SECONDS_OF_A_SIGN_OF_LIFE
 
@@ -106,7 +106,7 @@ def _format_progress(status):
         f"{progress['epoch']:.4g}/{progress['epochs']}",
         f"{speed:,.0f}" if speed else "",
         format_seconds(left) if left else "",
-        files.describe_holder(progress) if running else "",
+        directory.describe_holder(progress) if running else "",
     )
 
 

@@ -12,7 +12,7 @@ import shlex
 
 from fer_ensemble.launch.plan import discard_members, ensemble_folds, training_command
 from fer_ensemble.launch.slurm import BatchJob, cancel_waiting, find_queued
-from fer_ensemble.members.files import is_complete, member_folder
+from fer_ensemble.members.directory import is_complete, member_folder
 from fer_ensemble.training.settings import FOLDS, TrainingSettings
 
 TASK_SCRIPT = pathlib.Path(__file__).with_name("slurm_task.sh")
@@ -117,7 +117,7 @@ def submit_members(members, prediction, options, request, dry_run, prepare):
         prepare: Function to call before anything is submitted.
 
     Raises:
-        ValueError: If SLURM is not there, or refuses.
+        UserError: If SLURM is not there, or refuses.
     """
     try:
         queued = find_queued(array_name(options.experiments))

@@ -113,7 +113,7 @@ def worker_environments(gpus, workers_per_gpu, cpu_workers=0):
 
     The workers of one GPU are not neighbours in the list, so that a few members spread over all GPUs.
 
-    TensorFlow takes a GPU's memory as it needs it (`fer_ensemble.device` sees to that), but JAX takes three
+    TensorFlow takes a GPU's memory as it needs it (`fer_ensemble.models.device` sees to that), but JAX takes three
     quarters of it at the start, so that workers who share a GPU are given a share of it each.
 
     Args:

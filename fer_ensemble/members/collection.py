@@ -5,9 +5,10 @@ import pathlib
 
 import numpy as np
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
-from fer_ensemble.members import files
-from fer_ensemble.members.inference import predict_parts, read_predictions, write_predictions
+from fer_ensemble.members import directory
+from fer_ensemble.members.predictions import predict_parts, read_predictions, write_predictions
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.members.views import VIEWS
 
@@ -24,7 +25,7 @@ class Member:
     @property
     def name(self):
         """Its place under the ensemble's folder: `exp_2/cnn_0`."""
-        return files.member_name(self.fold, self.run)
+        return directory.member_name(self.fold, self.run)
 
 
 def collect_members(experiments, runs, folds):
@@ -41,19 +42,19 @@ def collect_members(experiments, runs, folds):
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If a member is damaged or does not belong to the others.
+        UserError: If a member is damaged or does not belong to the others.
     """
     if not pathlib.Path(experiments).is_dir():
         raise FileNotFoundError(f"There is no folder {experiments}. `bash splitscript.sh` trains an ensemble.")
     members, missing = [], []
     for run in sorted(runs):
         for fold in folds:
-            folder = files.member_folder(experiments, fold, run)
-            if files.is_complete(folder):
-                members.append(Member(run, fold, folder, files.read_record(folder)))
+            folder = directory.member_folder(experiments, fold, run)
+            if directory.is_complete(folder):
+                members.append(Member(run, fold, folder, directory.read_record(folder)))
                 _check_place(members[-1])
             else:
-                missing.append(files.member_name(fold, run))
+                missing.append(directory.member_name(fold, run))
     for member in members[1:]:
         _check_together(members[0], member)
     return members, missing
@@ -72,13 +73,13 @@ def member_predictions(member, dataset=None, predictor=None):
         Dictionary from `oof` (for its own data only), `PublicTest` and `PrivateTest` to `Predictions`.
 
     Raises:
-        ValueError: If one of the member's files is damaged.
+        UserError: If one of the member's files is damaged.
     """
     predictor = predictor or Predictor()
     own = {}
     if dataset is None or dataset.fingerprint == member.record["data"]["fingerprint"]:
-        files.check_file(member.folder, member.record, files.PREDICTIONS)
-        own = read_predictions(member.folder / files.PREDICTIONS)[0]
+        directory.check_file(member.folder, member.record, directory.PREDICTIONS)
+        own = read_predictions(member.folder / directory.PREDICTIONS)[0]
         if dataset is None or predictor.views == "none":
             return own
     how = [value for value in (predictor.views, predictor.precision) if value not in ("none", "float32")]
@@ -99,10 +100,10 @@ def member_predictions(member, dataset=None, predictor=None):
 def _check_place(member):
     settings = member.record["settings"]
     if (f"{settings['model']}_{settings['replica']}", settings["fold"]) != (member.run, member.fold):
-        raise ValueError(
-            f"{member.folder} must hold fold {files.fold_name(member.fold)} of {member.run}, but its record is "
-            f"that of fold {files.fold_name(settings['fold'])} of {settings['model']}_{settings['replica']}. Was "
-            "the folder moved?"
+        raise UserError(
+            f"{member.folder} must hold fold {directory.fold_name(member.fold)} of {member.run}, but its record "
+            f"is that of fold {directory.fold_name(settings['fold'])} of "
+            f"{settings['model']}_{settings['replica']}. Was the folder moved?"
         )
 
 
@@ -113,7 +114,7 @@ def _check_together(first, other):
         ("folds", lambda record: record["folds"]["fingerprint"]),
     ):
         if value(first.record) != value(other.record):
-            raise ValueError(
+            raise UserError(
                 f"The members of an ensemble must share their {what}: those of {other.folder} are not those of "
                 f"{first.folder}. Keep the members of each data set, and of each split of it, in an --experiments "
                 "folder of their own."

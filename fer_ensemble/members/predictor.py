@@ -2,7 +2,7 @@
 
 import functools
 
-from fer_ensemble.members import files
+from fer_ensemble.members import directory
 from fer_ensemble.members.views import average_views
 
 # The settings that decide which layers a network has; the others decide its weights.
@@ -31,7 +31,7 @@ class Predictor:
     @functools.cached_property
     def precision(self):
         """The Keras dtype policy that it computes in."""
-        from fer_ensemble.device import choose_precision
+        from fer_ensemble.models.device import choose_precision
 
         return choose_precision(self._precision)
 
@@ -44,13 +44,13 @@ class Predictor:
             member: `fer_ensemble.members.collection.Member`.
 
         Raises:
-            ValueError: If the member's model is not the file that its training wrote.
+            UserError: If the member's model is not the file that its training wrote.
         """
-        from fer_ensemble.device import keras
+        from fer_ensemble.models.device import keras
         from fer_ensemble.models.folding import fold_weights
 
-        files.check_file(member.folder, member.record, files.MODEL)
-        path = member.folder / files.MODEL
+        directory.check_file(member.folder, member.record, directory.MODEL)
+        path = member.folder / directory.MODEL
         settings = member.record["settings"]
         architecture = (*(settings.get(name) for name in _ARCHITECTURE), len(member.record["class_names"]))
         if architecture not in self._networks:
@@ -61,7 +61,7 @@ class Predictor:
         return network
 
     def _build(self, model):
-        from fer_ensemble.device import compile_options
+        from fer_ensemble.models.device import compile_options
         from fer_ensemble.models.folding import fold_model
 
         folded = fold_model(model, self.precision)

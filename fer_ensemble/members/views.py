@@ -19,7 +19,7 @@ def average_views(model, views):
     Source:
         `tencrop`: Krizhevsky et al. (2012), section 4.1.
     """
-    from fer_ensemble.device import keras
+    from fer_ensemble.models.device import keras
 
     ops = keras.ops
     height, width, channels = model.input_shape[1:]

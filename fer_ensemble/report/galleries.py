@@ -7,8 +7,8 @@ import io
 import numpy as np
 
 from fer_ensemble.data.dataset import SPLITS, UNLABELLED
-from fer_ensemble.ensemble.metrics import predicted_labels
-from fer_ensemble.report.source import positions_of
+from fer_ensemble.evaluation.source import positions_of
+from fer_ensemble.scoring.metrics import predicted_labels
 
 FACES = 24  # of each gallery: 2 to 6 full rows on the screens there are
 LINES = 6  # of a caption; one black picture occurs 12 times

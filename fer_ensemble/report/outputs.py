@@ -6,16 +6,16 @@ import json
 
 import numpy as np
 
+from fer_ensemble.base.atomic_files import replacing, write_text
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, TRAINING, UNLABELLED
-from fer_ensemble.ensemble.comparisons import compare_pairs
-from fer_ensemble.ensemble.evaluation import OOF
-from fer_ensemble.ensemble.metrics import predicted_labels
-from fer_ensemble.ensemble.voters import majority_labels
-from fer_ensemble.files import replacing, write_text
+from fer_ensemble.ensemble.parts import OOF
+from fer_ensemble.evaluation.figures import correctness
+from fer_ensemble.evaluation.voters import majority_labels
 from fer_ensemble.report.plots import draw_confusion_matrix
-from fer_ensemble.report.results import correctness
 from fer_ensemble.report.tables import predictions_table
 from fer_ensemble.report.text import TITLES
+from fer_ensemble.scoring.comparisons import compare_pairs
+from fer_ensemble.scoring.metrics import predicted_labels
 
 USAGES = {OOF: TRAINING, SPLITS[PUBLIC_TEST]: PUBLIC_TEST, SPLITS[PRIVATE_TEST]: PRIVATE_TEST}
 

@@ -10,7 +10,8 @@ import re
 
 import numpy as np
 
-from fer_ensemble.ensemble.evaluation import run_of
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.ensemble.parts import run_of
 
 DOTS_PER_INCH = 100
 
@@ -32,12 +33,12 @@ def draw_confusion_matrix(matrix, class_names, title):
         Bytes of a PNG image. Each cell has its share of its row in percent, as its colour, and its count.
 
     Raises:
-        ValueError: If the matrix is not square, or has not as many classes as there are names.
+        UserError: If the matrix is not square, or has not as many classes as there are names.
     """
     matrix = np.asarray(matrix)
     classes = len(class_names)
     if matrix.shape != (classes, classes):
-        raise ValueError(
+        raise UserError(
             f"`matrix` must have one row and one column per class name ({classes}). "
             f"Received: shape {matrix.shape}."
         )
@@ -99,10 +100,10 @@ def draw_training_curves(histories, column):
         SVG, as text; training dashed, held out solid.
 
     Raises:
-        ValueError: If there is no member, or a column is not as long as `epoch`.
+        UserError: If there is no member, or a column is not as long as `epoch`.
     """
     if not histories:
-        raise ValueError("`histories` must have at least one member. Received: none.")
+        raise UserError("`histories` must have at least one member. Received: none.")
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
 
@@ -231,7 +232,7 @@ def _measured(member, history, name):
     if len(values) == 0:
         return np.empty((2, 0))
     if len(values) != len(epochs):
-        raise ValueError(
+        raise UserError(
             f"Column {name} of {member} must have one value per epoch ({len(epochs)}). "
             f"Received: {len(values)} values."
         )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import SPLITS, UNLABELLED
 
 
@@ -45,7 +46,7 @@ def format_table(header, rows):
         The lines, joined by newlines, without one at the end.
 
     Raises:
-        ValueError: If a row has not as many cells as the header.
+        UserError: If a row has not as many cells as the header.
 
     Example:
 
@@ -59,7 +60,7 @@ def format_table(header, rows):
     rows = [["" if cell is None else str(cell) for cell in row] for row in rows]
     for row in rows:
         if len(row) != len(header):
-            raise ValueError(
+            raise UserError(
                 f"Each row must have one cell per column ({len(header)}). Received: {len(row)} cells, {row}."
             )
     lines = []
@@ -88,7 +89,7 @@ def predictions_table(rows, usage, labels, predicted, probabilities, class_names
         `row,usage,emotion,predicted,<class names>`.
 
     Raises:
-        ValueError: If the shapes do not fit together, before the first line.
+        UserError: If the shapes do not fit together, before the first line.
 
     Example:
 
@@ -103,7 +104,7 @@ def predictions_table(rows, usage, labels, predicted, probabilities, class_names
         images,
         len(class_names),
     ):
-        raise ValueError(
+        raise UserError(
             "`rows`, `usage`, `labels` and `predicted` must have shape (images,) and `probabilities` "
             f"shape (images, {len(class_names)}). Received: shapes "
             f"{', '.join(str(column.shape) for column in [*columns, probabilities])}."

@@ -1,7 +1,7 @@
 """The results as the tables that `predict.py` prints."""
 
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
-from fer_ensemble.ensemble.evaluation import OOF
+from fer_ensemble.ensemble.parts import OOF
 from fer_ensemble.report.tables import format_table, percent, percent_interval
 
 TITLES = {OOF: "OOF", SPLITS[PUBLIC_TEST]: "PublicUse", SPLITS[PRIVATE_TEST]: "PrivateUse"}

@@ -3,13 +3,13 @@
 import dataclasses
 import pathlib
 
-from fer_ensemble import signals
+from fer_ensemble.base import stop_signals
+from fer_ensemble.base.atomic_files import write_text
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.store import load_dataset
-from fer_ensemble.files import write_text
 from fer_ensemble.launch.plan import parse_folds
-from fer_ensemble.sweep.page import format_page
-from fer_ensemble.sweep.progress import Display
-from fer_ensemble.sweep.results import (
+from fer_ensemble.sweep.options import OBJECTIVES
+from fer_ensemble.sweep.scores import (
     BEST,
     ERROR,
     FAILED,
@@ -20,8 +20,8 @@ from fer_ensemble.sweep.results import (
     write_trials,
 )
 from fer_ensemble.sweep.search import parse_search
-from fer_ensemble.sweep.settings import OBJECTIVES
 from fer_ensemble.sweep.study import claimed_trial, import_optuna, locked, open_study, trial_folder
+from fer_ensemble.sweep.study_page import format_page
 from fer_ensemble.sweep.trial import (
     Pruner,
     TrialFailed,
@@ -33,6 +33,7 @@ from fer_ensemble.sweep.trial import (
     plan_trial,
     train_trial,
 )
+from fer_ensemble.sweep.trial_progress import Display
 
 # So many of this process in a row, and it is not the values that are to blame.
 FAILURES = 3
@@ -49,7 +50,7 @@ class Sweep:
         variations: Settings of some runs only, as `fer_ensemble.training.variations` describes them.
 
     Raises:
-        ValueError: If a flag cannot be, or the study was begun with others.
+        UserError: If a flag cannot be, or the study was begun with others.
         ImportError: If Optuna is not installed.
     """
 
@@ -79,15 +80,15 @@ class Sweep:
         """Works on trials until there are as many as there are to be, and writes the results.
 
         Raises:
-            ValueError: If no trial is complete, or this process's trials fail one after another.
-            fer_ensemble.signals.Stopped: After a stop signal; its `where` tells where the study stands.
+            UserError: If no trial is complete, or this process's trials fail one after another.
+            fer_ensemble.base.stop_signals.Stopped: After a stop signal; its `where` tells where the study stands.
         """
         failures = 0
         try:
             # A signal must not come between Optuna's journal and ours; while members train, `run_jobs` heeds it.
-            with signals.deferred(), Display(self._sweep.trials, self._sweep.objective) as display:
+            with stop_signals.deferred(), Display(self._sweep.trials, self._sweep.objective) as display:
                 while failures < FAILURES:
-                    signals.check()
+                    stop_signals.check()
                     with claimed_trial(self._study, self._folder, self._sweep.trials, self._ranges) as trial:
                         if trial is None:
                             break
@@ -97,7 +98,7 @@ class Sweep:
                     results = self._write_results()
                     display.end(results[trial.number], results)
                     failures = failures + 1 if results[trial.number].state == FAILED else 0
-        except signals.Stopped as stopped:
+        except stop_signals.Stopped as stopped:
             ended = sum(one.ended for one in list_results(self._study, self._folder))
             stopped.where = (
                 f"{self._folder} has {ended} of {self._sweep.trials} trials; the same command goes on from there"
@@ -118,7 +119,7 @@ class Sweep:
             prune = Pruner(trial, members[0], self._sweep.objective) if self._sweep.prune != "none" else None
 
             def watch(runs):
-                signals.check()  # one that came before `run_jobs` heeded them
+                stop_signals.check()  # one that came before `run_jobs` heeded them
                 show(runs)
                 if prune:
                     prune(runs)
@@ -163,19 +164,19 @@ class Sweep:
             print(f"written to {self._folder}: report.html, trials.csv, {BEST}")
         last = next((one.error for one in reversed(results) if one.error), "")
         if failures == FAILURES:
-            raise ValueError(f"{FAILURES} trials failed one after another, the last of them because: {last}")
+            raise UserError(f"{FAILURES} trials failed one after another, the last of them because: {last}")
         if not best and not others:
-            raise ValueError(f"None of the {len(results)} trials is complete. The last error was: {last}")
+            raise UserError(f"None of the {len(results)} trials is complete. The last error was: {last}")
 
 
 def _check_held_out(settings, folds, sweep):
     if None in folds and not settings.holdout and (sweep.objective != "public_accuracy" or sweep.prune != "none"):
-        raise ValueError(
+        raise UserError(
             f"--objective={sweep.objective} with --prune={sweep.prune} takes held-out images. Received: "
             f"--folds={sweep.folds}. Give --holdout=0.2, too, or --objective=public_accuracy --prune=none."
         )
     if sweep.prune != "none" and not settings.validate_every:
-        raise ValueError(
+        raise UserError(
             f"--prune={sweep.prune} takes looks at the held-out images between the epochs: give "
             "--validate_every=1, or --prune=none."
         )

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.variations import READERS
 
@@ -48,7 +49,7 @@ def parse_search(texts, settings):
         List of `Range`.
 
     Raises:
-        ValueError: If one cannot be read, is not of its setting's kind, or goes beyond its setting's range.
+        UserError: If one cannot be read, is not of its setting's kind, or goes beyond its setting's range.
 
     Example:
 
@@ -56,12 +57,12 @@ def parse_search(texts, settings):
     ['log:0.0001:0.1']
     """
     if not texts:
-        raise ValueError("sweep.py takes at least one setting to try, as in --search=learning_rate=log:1e-4:1e-1.")
+        raise UserError("sweep.py takes at least one setting to try, as in --search=learning_rate=log:1e-4:1e-1.")
     ranges = [_parse(text, settings) for text in texts]
     names = [one.name for one in ranges]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"`search` must name each setting once. Received: {name} {names.count(name)} times.")
+            raise UserError(f"`search` must name each setting once. Received: {name} {names.count(name)} times.")
     return ranges
 
 
@@ -76,32 +77,32 @@ def _parse(text, settings):
     name, equals, rest = text.partition("=")
     kind, colon, numbers = rest.partition(":")
     if not (equals and colon):
-        raise ValueError(f"`search` must be NAME={FORMS}. Received: {text!r}.")
+        raise UserError(f"`search` must be NAME={FORMS}. Received: {text!r}.")
     field = TrainingSettings.__dataclass_fields__.get(name)
     if field is None:
         close = difflib.get_close_matches(name, TrainingSettings.__dataclass_fields__, 1)
         hint = f" Did you mean {close[0]}?" if close else ""
-        raise ValueError(f"`search` must name a setting of model_train.py. Received: {name!r}.{hint}")
+        raise UserError(f"`search` must name a setting of model_train.py. Received: {name!r}.{hint}")
     kinds = KINDS.get(field.type, ())
     if name in NOT_SEARCHED or not kinds:
-        raise ValueError(f"`search` cannot try `{name}`: its trials could not be compared.")
+        raise UserError(f"`search` cannot try `{name}`: its trials could not be compared.")
     if kind not in kinds:
-        raise ValueError(f"`search` takes {' or '.join(kinds)} for `{name}`. Received: {text!r}.")
+        raise UserError(f"`search` takes {' or '.join(kinds)} for `{name}`. Received: {text!r}.")
     parts = numbers.split("," if kind == "choice" else ":")
     try:
         values = tuple(READERS[field.type](part.strip()) for part in parts)
     except (ValueError, KeyError):
         wanted = {bool: "true or false", int: "whole numbers", float: "numbers"}[field.type]
-        raise ValueError(f"`search` takes {wanted} for `{name}`. Received: {text!r}.") from None
+        raise UserError(f"`search` takes {wanted} for `{name}`. Received: {text!r}.") from None
     for value in values:
         try:
             dataclasses.replace(settings, **{name: value})
         except ValueError as error:
-            raise ValueError(f"--search={text}: {error}") from None
+            raise UserError(f"--search={text}: {error}") from None
     if kind == "choice" and len(set(values)) < len(values):
-        raise ValueError(f"`search` must name each choice once. Received: {text!r}.")
+        raise UserError(f"`search` must name each choice once. Received: {text!r}.")
     if kind != "choice" and not (len(values) == 2 and values[0] < values[1]):
-        raise ValueError(f"`search` takes a lower and a higher end, {kind}:LOW:HIGH. Received: {text!r}.")
+        raise UserError(f"`search` takes a lower and a higher end, {kind}:LOW:HIGH. Received: {text!r}.")
     if kind == "log" and values[0] <= 0:
-        raise ValueError(f"`search` takes ends above 0 for log:LOW:HIGH. Received: {text!r}.")
+        raise UserError(f"`search` takes ends above 0 for log:LOW:HIGH. Received: {text!r}.")
     return Range(name, kind, values)

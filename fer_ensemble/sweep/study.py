@@ -11,7 +11,8 @@ import os
 import filelock
 import numpy as np
 
-from fer_ensemble.members.files import find_folders, held, is_held
+from fer_ensemble.base.errors import MissingPackageError, UserError
+from fer_ensemble.members.directory import find_folders, held, is_held
 from fer_ensemble.training.settings import TrainingSettings
 
 JOURNAL = "journal.log"
@@ -25,12 +26,12 @@ def import_optuna():
     """Imports Optuna, which only sweeps take.
 
     Raises:
-        ImportError: If it is not installed.
+        MissingPackageError: If it is not installed.
     """
     try:
         import optuna
     except ImportError as error:
-        raise ImportError(
+        raise MissingPackageError(
             f"A sweep takes the package optuna ({error}): python -m pip install --requirement requirements.txt"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -50,7 +51,7 @@ def open_study(folder, flags, maximize, prune):
         `optuna.Study`.
 
     Raises:
-        ValueError: If it was begun with other flags, or is damaged.
+        UserError: If it was begun with other flags, or is damaged.
     """
     optuna = import_optuna()
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +71,7 @@ def open_study(folder, flags, maximize, prune):
             )
             begun_with = study.user_attrs.get(FLAGS)
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
+            raise UserError(
                 f"{path} must be the journal of a study, but cannot be read ({type(error).__name__}: {error}). "
                 "Give another --study folder."
             ) from error
@@ -81,7 +82,7 @@ def open_study(folder, flags, maximize, prune):
     pairs = [(name, value, begun_with.get(name, defaults.get(name, ""))) for name, value in flags.items()]
     differences = [f"{name}: {_quote(value)}, not {_quote(old)}" for name, value, old in pairs if value != old]
     if differences:
-        raise ValueError(
+        raise UserError(
             f"{folder} was begun with other flags ({'; '.join(differences)}). Give the same ones, or another "
             "--study folder."
         )

@@ -5,15 +5,15 @@ import signal
 
 import numpy as np
 
-from fer_ensemble.command import EXIT_HELD, EXIT_SIGNAL
-from fer_ensemble.ensemble.metrics import score
+from fer_ensemble.base.errors import EXIT_HELD, EXIT_SIGNAL
+from fer_ensemble.base.stop_signals import STOP_SIGNALS
 from fer_ensemble.launch.local import Job, run_jobs
 from fer_ensemble.launch.plan import plan_members, training_command
 from fer_ensemble.launch.workers import find_gpus, worker_environments
-from fer_ensemble.members import files
-from fer_ensemble.members.inference import read_predictions
-from fer_ensemble.signals import STOP_SIGNALS
-from fer_ensemble.sweep.settings import OBJECTIVES
+from fer_ensemble.members import directory
+from fer_ensemble.members.predictions import read_predictions
+from fer_ensemble.scoring.metrics import score
+from fer_ensemble.sweep.options import OBJECTIVES
 from fer_ensemble.training.variations import vary_settings
 
 # Of a member that someone stopped, or that another process trains: it is to go on, not to be told as failed.
@@ -70,7 +70,7 @@ def train_trial(members, options, watch):
     Raises:
         TrialFailed: If one of them came to nothing.
         TrialInterrupted: If somebody else stopped one.
-        fer_ensemble.signals.Stopped: After a stop signal.
+        fer_ensemble.base.stop_signals.Stopped: After a stop signal.
     """
     jobs = [
         Job(member.name, training_command(member.settings, options), member.folder / "train.log")
@@ -83,7 +83,7 @@ def train_trial(members, options, watch):
         for run in runs:  # with one of the members, the whole trial
             if run.exit_code in GOES_ON:
                 raise TrialInterrupted(run.job.name)
-            if run.exit_code is not None and not files.is_complete(folders[run.job.name]):
+            if run.exit_code is not None and not directory.is_complete(folders[run.job.name]):
                 raise TrialFailed(_explain(run, folders[run.job.name]))
         watch(runs)
 
@@ -101,7 +101,7 @@ def measure_trial(members, objective):
         TrialFailed: If no image has a label.
     """
     name, what, _ = OBJECTIVES[objective]
-    parts = [read_predictions(member.folder / files.PREDICTIONS)[0].get(name) for member in members]
+    parts = [read_predictions(member.folder / directory.PREDICTIONS)[0].get(name) for member in members]
     if all(parts):
         labels = np.concatenate([part.labels for part in parts])
         scores = score(np.concatenate([part.probabilities for part in parts]), labels)
@@ -132,12 +132,12 @@ class Pruner:
         self._reported = set(trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
 
     def __call__(self, runs):
-        path = self._folder / files.HISTORY
+        path = self._folder / directory.HISTORY
         changed = path.stat().st_mtime_ns if path.exists() else None
         if changed in (None, self._seen):
             return
         self._seen = changed
-        history = files.read_history(self._folder)
+        history = directory.read_history(self._folder)
         if not history or history["epoch"][-1] >= self._epochs:
             return
         for epoch, value in zip(history["epoch"], history[self._column], strict=True):
@@ -152,12 +152,12 @@ class Pruner:
 def forget_state(members):
     """Removes what the members of a pruned trial could have gone on from: it is most of their bytes."""
     for member in members:
-        (member.folder / files.STATE).unlink(missing_ok=True)
+        (member.folder / directory.STATE).unlink(missing_ok=True)
 
 
 def count_seconds(folder):
     """Returns the seconds that the members in a trial's folder have been trained, in all their turns."""
-    histories = [files.read_history(path.parent) for path in folder.glob(f"exp_*/*/{files.HISTORY}")]
+    histories = [directory.read_history(path.parent) for path in folder.glob(f"exp_*/*/{directory.HISTORY}")]
     return sum(sum(history.get("seconds", ())) for history in histories)
 
 
@@ -169,7 +169,7 @@ def _choose_workers(members):
 
 
 def _explain(run, folder):
-    failure = files.read_failure(folder)
+    failure = directory.read_failure(folder)
     if failure:
         return failure["error"]
     if run.exit_code == -signal.SIGKILL:

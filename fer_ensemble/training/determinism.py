@@ -12,7 +12,7 @@ def make_deterministic():
     """
     flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()  # read when a backend starts
-    from fer_ensemble.device import keras
+    from fer_ensemble.models.device import keras
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

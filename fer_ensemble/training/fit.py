@@ -11,18 +11,19 @@ import keras
 import numpy as np
 from keras import ops
 
-from fer_ensemble import signals
-from fer_ensemble.device import choose_precision, compile_options
-from fer_ensemble.files import write_text
-from fer_ensemble.members import files
-from fer_ensemble.members.inference import predict_probabilities
+from fer_ensemble.base import stop_signals
+from fer_ensemble.base.atomic_files import write_text
+from fer_ensemble.base.errors import MissingPackageError, UserError
+from fer_ensemble.members import directory
+from fer_ensemble.members.predictions import predict_probabilities
 from fer_ensemble.models import add_softmax, build_model
+from fer_ensemble.models.device import choose_precision, compile_options
 from fer_ensemble.models.layers import set_pixel_statistics
 from fer_ensemble.training.augmentation import AugmentedImages
 from fer_ensemble.training.batches import TrainingBatches
 from fer_ensemble.training.draws import draw_batch
+from fer_ensemble.training.epoch_progress import Progress
 from fer_ensemble.training.optimizers import averaged_weights, build_optimizer
-from fer_ensemble.training.progress import Progress
 from fer_ensemble.training.schedules import Plateau, build_schedule
 from fer_ensemble.training.state import describe_position, load_state, read_notes, save_state
 
@@ -31,7 +32,7 @@ HISTORY_COLUMNS = (
 )  # fmt: skip
 
 
-@signals.deferred()
+@stop_signals.deferred()
 def fit_model(images, targets, held_out, settings, seed, folder, identity, tensorboard=False, initialize=None):
     """Trains a network and returns the model to save.
 
@@ -53,16 +54,16 @@ def fit_model(images, targets, held_out, settings, seed, folder, identity, tenso
         list of dictionaries with the keys of `HISTORY_COLUMNS`.
 
     Raises:
-        ValueError: If the loss stops being a finite number, or the saved state is damaged.
-        ImportError: If TensorBoard logs are asked for, and a package that they take is missing.
-        fer_ensemble.signals.Stopped: After a stop signal; the state of the step that it came in is saved.
+        UserError: If the loss stops being a finite number, or the saved state is damaged.
+        MissingPackageError: If TensorBoard logs are asked for, and a package that they take is missing.
+        Stopped: After a stop signal; the state of the step that it came in is saved.
     """
     loggers = [_tensorboard(folder)] if tensorboard else []
     keras.utils.set_random_seed(seed)
     classes = targets.shape[1]
     core, training = build_training_model(images, classes, settings)
     plain = build_plain_model(classes, settings)
-    saved = read_notes(folder / files.STATE)
+    saved = read_notes(folder / directory.STATE)
     if initialize and not saved:
         initialize_model(core, plain, initialize)
     batches = TrainingBatches(targets, settings, seed)
@@ -72,7 +73,7 @@ def fit_model(images, targets, held_out, settings, seed, folder, identity, tenso
     variables = core.variables + training.optimizer.variables
     history = saved["history"] if saved else []
     if saved:
-        load_state(folder / files.STATE, variables)
+        load_state(folder / directory.STATE, variables)
         print(f"going on after {describe_position(saved, settings.epochs)}", flush=True)
 
     def update_plain_model():
@@ -91,8 +92,8 @@ def fit_model(images, targets, held_out, settings, seed, folder, identity, tenso
         return _score(predict_probabilities(update_plain_model(), held_out_images), held_out_labels)
 
     def save(**position):
-        save_state(folder / files.STATE, variables, {**identity, "history": history, **position})
-        write_text(folder / files.HISTORY, format_history(history))
+        save_state(folder / directory.STATE, variables, {**identity, "history": history, **position})
+        write_text(folder / directory.HISTORY, format_history(history))
 
     look = look_at_held_out if len(held_out[1]) else None
     recorder = _Recorder(batches, history, settings, schedule, progress, look, save)
@@ -110,9 +111,9 @@ def fit_model(images, targets, held_out, settings, seed, folder, identity, tenso
         finally:
             progress.stop()
         # Keras ends by overwriting the weights with their averages; the saved state has both.
-        load_state(folder / files.STATE, variables)
+        load_state(folder / directory.STATE, variables)
 
-    signals.check()
+    stop_signals.check()
     if saved and saved.get("step"):
         recorder.set_model(training)
         recorder.finish_interrupted_epoch(saved, fit_until)
@@ -159,7 +160,7 @@ def build_plain_model(classes, settings):
 
 def _tensorboard(folder):
     if not all(importlib.util.find_spec(package) for package in ("tensorflow", "tensorboard")):
-        raise ImportError(
+        raise MissingPackageError(
             "--tensorboard takes the packages tensorflow and tensorboard, whatever the backend. "
             "Install them, or leave it out: history.csv has the same curves."
         )
@@ -222,15 +223,15 @@ class _Recorder(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         step = self._batches.first_step + batch + 1  # the last of the call: a GPU is given several
-        if signals.received() and step < self._batches.steps:  # else it is for `on_epoch_end`
+        if stop_signals.received() and step < self._batches.steps:  # else it is for `on_epoch_end`
             # On JAX, asking for `self.model` is what gives the variables their present values.
             sums = [float(ops.convert_to_numpy(variable)) for variable in self.model.metrics_variables]
             self._save(step=step, sums=sums, seconds=self._seconds())
-            signals.check()
+            stop_signals.check()
 
     def on_epoch_end(self, epoch, logs=None):
         if not math.isfinite(logs["loss"]):
-            raise ValueError(
+            raise UserError(
                 f"The loss must be a finite number, but was {logs['loss']} in epoch {epoch + 1}. "
                 "Start afresh with --overwrite and a lower --learning_rate, or with --clip_norm=1."
             )
@@ -238,7 +239,7 @@ class _Recorder(keras.callbacks.Callback):
         if self._look_at_held_out and (last or (every and (epoch + 1) % every == 0)):
             try:
                 logs["val_loss"], logs["val_accuracy"] = self._look_at_held_out()
-            except signals.Stopped:
+            except stop_signals.Stopped:
                 self._save(step=self._batches.steps, logs=logs, seconds=self._seconds())
                 raise
             if isinstance(self._schedule, Plateau):
@@ -254,7 +255,7 @@ class _Recorder(keras.callbacks.Callback):
         self._history.append({name: facts.get(name) for name in HISTORY_COLUMNS})
         self._seconds_before = 0.0
         self._save()
-        signals.check()
+        stop_signals.check()
 
     def _seconds(self):
         return self._seconds_before + time.monotonic() - self._began

@@ -8,12 +8,14 @@ import zlib
 
 import numpy as np
 
-from fer_ensemble import __version__, signals
+from fer_ensemble import __version__
+from fer_ensemble.base import stop_signals
+from fer_ensemble.base.atomic_files import hash_file, replacing
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, UNLABELLED
 from fer_ensemble.data.folds import MAXIMUM_FOLDS
 from fer_ensemble.data.store import load_dataset, resolve_dataset
-from fer_ensemble.files import hash_file, replacing
-from fer_ensemble.members import files
+from fer_ensemble.members import directory
 from fer_ensemble.training.determinism import make_deterministic
 from fer_ensemble.training.settings import TrainingSettings, check_start, list_differences
 from fer_ensemble.training.splits import split_training
@@ -21,7 +23,7 @@ from fer_ensemble.training.state import describe_position, read_notes
 from fer_ensemble.training.targets import choose_targets
 
 # What a complete member has no use for.
-LEFT_BEHIND = (files.STATE, files.PROGRESS, files.FAILURE)
+LEFT_BEHIND = (directory.STATE, directory.PROGRESS, directory.FAILURE)
 
 
 def train_member(settings, options):
@@ -32,12 +34,12 @@ def train_member(settings, options):
         options: `TrainingOptions`.
 
     Raises:
-        ValueError: If the directory holds a member, or part of one, of other settings or data.
+        UserError: If the directory holds a member, or part of one, of other settings or data.
         HeldError: If another process trains this member.
         MemoryError: If the memory of the device or of the host does not suffice.
-        fer_ensemble.signals.Stopped: After a stop signal; its `where` tells what is saved.
+        fer_ensemble.base.stop_signals.Stopped: After a stop signal; its `where` tells what is saved.
     """
-    folder = files.member_folder(options.experiments, settings.fold, settings.run)
+    folder = directory.member_folder(options.experiments, settings.fold, settings.run)
     check_start(settings, folder)
     path = resolve_dataset(options.data, options.classes)
     dataset = load_dataset(path, options.classes)
@@ -48,44 +50,44 @@ def train_member(settings, options):
         "data": {"name": path.name, "images": len(dataset.images), "fingerprint": dataset.fingerprint},
         "folds": folds,
     }  # and `pretrained`, of what it started from, once that is read
-    with files.held(folder):
+    with directory.held(folder):
         if options.overwrite:
             _clear(folder)
-        if files.is_complete(folder):
-            _check_same(folder, identity, files.read_record(folder))
+        if directory.is_complete(folder):
+            _check_same(folder, identity, directory.read_record(folder))
             _remove(folder, *LEFT_BEHIND)
             print(f"{folder} is complete: nothing to do (--overwrite trains it afresh)")
             return
-        saved = read_notes(folder / files.STATE)
+        saved = read_notes(folder / directory.STATE)
         if saved:
             _check_same(folder, identity, saved)
         started = {"started": _now()}
         if saved:
             started = {name: saved[name] for name in ("started", "pretrained") if name in saved}
-        (folder / files.FAILURE).unlink(missing_ok=True)
-        files.write_progress(folder, _describe_start(saved, settings.epochs))
+        (folder / directory.FAILURE).unlink(missing_ok=True)
+        directory.write_progress(folder, _describe_start(saved, settings.epochs))
         try:
             _train(settings, options, folder, dataset, own, held_out, {**identity, **started})
-        except signals.Stopped as stopped:
-            position = describe_position(read_notes(folder / files.STATE), settings.epochs)
-            complete = files.is_complete(folder)  # it came at the very end
+        except stop_signals.Stopped as stopped:
+            position = describe_position(read_notes(folder / directory.STATE), settings.epochs)
+            complete = directory.is_complete(folder)  # it came at the very end
             going_on = f"stands at {position}; the same command goes on from there"
             stopped.where = f"{folder} {'is complete' if complete else going_on}"
             raise
         except Exception as error:
             if is_out_of_memory(error):
                 # An unfinished training cannot go on with other settings.
-                begin_anew = " and --overwrite" if (folder / files.STATE).exists() else ""
+                begin_anew = " and --overwrite" if (folder / directory.STATE).exists() else ""
                 error = MemoryError(f"{folder}: {advise_smaller_batches(settings, begin_anew)}")
-            files.write_failure(folder, error)
+            directory.write_failure(folder, error)
             raise error
 
 
 def _train(settings, options, folder, dataset, own, held_out, identity):
     if settings.deterministic:
         make_deterministic()
-    from fer_ensemble import device
-    from fer_ensemble.members.inference import predict_parts, write_predictions
+    from fer_ensemble.members.predictions import predict_parts, write_predictions
+    from fer_ensemble.models import device
     from fer_ensemble.training.fit import fit_model
 
     initialize = None
@@ -98,7 +100,7 @@ def _train(settings, options, folder, dataset, own, held_out, identity):
     votes = None if dataset.votes is None else dataset.votes[own]
     targets = choose_targets(dataset.labels[own], votes, dataset.class_names, settings.labels)
     print(
-        f"{settings.run}, fold {files.fold_name(settings.fold)}: {len(own):,} images to train on, "
+        f"{settings.run}, fold {directory.fold_name(settings.fold)}: {len(own):,} images to train on, "
         f"{len(held_out):,} held out, {settings.epochs} epochs, {precision} on {device.describe_device()}",
         flush=True,
     )
@@ -113,12 +115,12 @@ def _train(settings, options, folder, dataset, own, held_out, identity):
         options.tensorboard,
         initialize,
     )
-    with replacing(folder / files.MODEL) as temporary:
+    with replacing(folder / directory.MODEL) as temporary:
         # An uncompiled twin: looking at the held-out fold compiled the model, and people would load an optimiser.
         type(model)(model.input, model.output, name=model.name).save(temporary)
     test_splits = {SPLITS[usage]: dataset.split(usage) for usage in (PUBLIC_TEST, PRIVATE_TEST)}
     parts = predict_parts(model, dataset, {"oof": held_out, **test_splits})
-    write_predictions(folder / files.PREDICTIONS, parts, dataset.fingerprint)
+    write_predictions(folder / directory.PREDICTIONS, parts, dataset.fingerprint)
     record = {
         **identity,
         "seed": seed,
@@ -129,7 +131,7 @@ def _train(settings, options, folder, dataset, own, held_out, identity):
         "training_seconds": round(sum(row["seconds"] for row in history), 1),
         "metrics": {name: _score(parts[name]) for name in ("oof", SPLITS[PUBLIC_TEST])},
     }
-    files.write_record(folder, record, [files.MODEL, files.PREDICTIONS, files.HISTORY])
+    directory.write_record(folder, record, [directory.MODEL, directory.PREDICTIONS, directory.HISTORY])
     _remove(folder, *LEFT_BEHIND)
     scores = ", ".join(f"{name} {score:.2%}" for name, score in record["metrics"].items() if score is not None)
     print(f"{folder} is complete: {scores}")
@@ -139,7 +141,7 @@ def _start_from_pretrained(settings, identity, holds_out):
     from fer_ensemble.training.pretrained import find_pretrained, load_pretrained, may_know_held_out
 
     path = find_pretrained(settings)
-    print(f"{settings.run}, fold {files.fold_name(settings.fold)}: starts from {path}", flush=True)
+    print(f"{settings.run}, fold {directory.fold_name(settings.fold)}: starts from {path}", flush=True)
     seen = holds_out and may_know_held_out(path, identity)
     if seen:
         print("note: what that was trained on may include images held out here; then they are no honest test")
@@ -172,7 +174,7 @@ def _check_same(folder, identity, saved):
     elif identity["data"]["fingerprint"] != saved["data"]["fingerprint"]:
         differences.append(f"data: {identity['data']['name']} is not what it was, {saved['data']['name']}")
     if differences:
-        raise ValueError(
+        raise UserError(
             f"{folder} was begun with other settings ({'; '.join(differences)}). "
             "Give the same ones, another --experiments folder, or --overwrite to start afresh."
         )
@@ -180,7 +182,7 @@ def _check_same(folder, identity, saved):
 
 def _clear(folder):
     # The record goes first: a directory that is being emptied is not complete.
-    _remove(folder, files.RECORD, files.MODEL, files.PREDICTIONS, files.HISTORY, *LEFT_BEHIND)
+    _remove(folder, directory.RECORD, directory.MODEL, directory.PREDICTIONS, directory.HISTORY, *LEFT_BEHIND)
     for path in folder.glob("predictions-*.h5"):
         path.unlink()
     shutil.rmtree(folder / "tensorboard", ignore_errors=True)

@@ -6,7 +6,8 @@ import pathlib
 import h5py
 import keras
 
-from fer_ensemble.members import files
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.members import directory
 from fer_ensemble.models import build_model
 from fer_ensemble.models.published import APPLICATIONS, TORCHVISION, read_application, read_torchvision
 from fer_ensemble.models.transfer import read_model, transfer_weights
@@ -22,19 +23,19 @@ def find_pretrained(settings):
     """Returns the path of the file that the settings' `pretrained` names, downloading it if need be.
 
     Raises:
-        ValueError: If it is no kind of file that can be read, or a member that is damaged.
+        UserError: If it is no kind of file that can be read, or a member that is damaged.
         OSError: If it is not there, or cannot be downloaded.
     """
     if settings.pretrained == IMAGENET:
         return _download(settings.model)
     path = settings.pretrained_path
     if path.is_dir():
-        if not files.is_complete(path):
+        if not directory.is_complete(path):
             raise FileNotFoundError(f"{path} must hold a finished member to start from (--pretrained).")
-        files.check_file(path, files.read_record(path), files.MODEL)
-        return path / files.MODEL
+        directory.check_file(path, directory.read_record(path), directory.MODEL)
+        return path / directory.MODEL
     if not path.name.endswith(_SUFFIXES):
-        raise ValueError(
+        raise UserError(
             f"`pretrained` must be imagenet, a member's folder, or a file ending in {', '.join(_SUFFIXES)}. "
             f"Received: {path}. "
             "PyTorch's .pt and .pth files are pickles, which can run any program: write the weights with "
@@ -54,9 +55,9 @@ def may_know_held_out(path, identity):
         path: What `find_pretrained` returned.
         identity: Dictionary with the `settings`, `data` and `folds` of the member that starts from it.
     """
-    if path.name != files.MODEL or not files.is_complete(path.parent):
+    if path.name != directory.MODEL or not directory.is_complete(path.parent):
         return False
-    other = files.read_record(path.parent)
+    other = directory.read_record(path.parent)
     return other.get("pretrained", {}).get("may_know_held_out", False) or any(
         value(other) != value(identity)
         for value in (
@@ -79,7 +80,7 @@ def load_pretrained(model, path, settings, class_names):
         class_names: Sequence of names.
 
     Raises:
-        ValueError: If the file cannot be read, or does not fit the network.
+        UserError: If the file cannot be read, or does not fit the network.
     """
     try:
         source = _read(model, path, settings)
@@ -87,7 +88,7 @@ def load_pretrained(model, path, settings, class_names):
             source.weights.pop("logits", None)
         transfer_weights(source, model)
     except ValueError as error:
-        raise ValueError(
+        raise UserError(
             f"{path} does not fit --model={settings.model} --width={settings.width}: {error}."
         ) from error
 
@@ -97,7 +98,7 @@ def _read(model, path, settings):
         return read_application(APPLICATIONS[settings.model](weights=path, include_top=False), model)
     if path.suffix == ".safetensors":
         if settings.model not in TORCHVISION:
-            raise ValueError(f"of .safetensors files, only torchvision's {', '.join(TORCHVISION)} are understood")
+            raise UserError(f"of .safetensors files, only torchvision's {', '.join(TORCHVISION)} are understood")
         from safetensors.numpy import load_file
 
         return read_torchvision(_readable(load_file, path), model)
@@ -114,7 +115,7 @@ def _readable(read, path):
         return read(path)
     except Exception as error:  # whatever h5py, zipfile, safetensors and Keras find wrong with it
         reason = " ".join(str(error).split())
-        raise ValueError(f"it cannot be read ({reason[:200]})") from error
+        raise UserError(f"it cannot be read ({reason[:200]})") from error
 
 
 def _count_classes(path):
@@ -126,8 +127,8 @@ def _count_classes(path):
 
 
 def _same_logits(path, source, class_names):
-    if path.name == files.MODEL and files.is_complete(path.parent):
-        return files.read_record(path.parent)["class_names"] == list(class_names)
+    if path.name == directory.MODEL and directory.is_complete(path.parent):
+        return directory.read_record(path.parent)["class_names"] == list(class_names)
     return "logits" in source.weights and source.weights["logits"][1].shape == (len(class_names),)
 
 
@@ -138,7 +139,7 @@ def _download(model):
             f"(weights='IMAGENET1K_V1').state_dict(), '{model}.safetensors'), and give that: "
             f"--pretrained={model}.safetensors."
         )
-        raise ValueError(
+        raise UserError(
             f"--pretrained=imagenet takes Keras's weights, which there are of {', '.join(APPLICATIONS)} only. "
             + (advice if model in TORCHVISION else f"There are none of {model}.")
         )

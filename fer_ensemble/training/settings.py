@@ -5,6 +5,8 @@ import itertools
 import math
 import pathlib
 
+from fer_ensemble.base.errors import UserError
+
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 # In this order they are numbered (fer_ensemble/launch/submission.py): a new one comes last.
 MODELS = (
@@ -25,7 +27,7 @@ class TrainingSettings:
     """The settings of one member. Each field's help text, units and range stand beside it.
 
     Raises:
-        ValueError: If a value is out of its range.
+        UserError: If a value is out of its range.
     """
 
     # What is trained, and on which part of the data.
@@ -224,26 +226,26 @@ class TrainingSettings:
         for field in dataclasses.fields(self):
             _check(field.name, getattr(self, field.name), field.metadata)
         if self.learning_rate == 0:
-            raise ValueError("`learning_rate` must be above 0. Received: 0.")
+            raise UserError("`learning_rate` must be above 0. Received: 0.")
         if self.model.startswith("vgg") and self.input_size < 32:
-            raise ValueError(
+            raise UserError(
                 f"`input_size` must be at least 32 for {self.model}, which halves it five times. "
                 f"Received: {self.input_size}."
             )
         if self.holdout and self.fold is not None:
-            raise ValueError(
+            raise UserError(
                 "`holdout` must be 0 beside a fold, which is held out already. Received: "
                 f"{self.holdout:g} with fold {self.fold}. Give --fold=none, too."
             )
         parse_milestones(self.milestones)
         if self.schedule == "plateau" and not (self.validate_every and (self.holdout or self.fold is not None)):
-            raise ValueError(
+            raise UserError(
                 "`schedule` plateau needs held-out images, a fold or a --holdout, and --validate_every of 1 or "
                 f"more. Received: fold {_brief(self.fold)}, holdout {self.holdout:g}, validate_every "
                 f"{self.validate_every}."
             )
         if self.clip_norm and self.clip_value:
-            raise ValueError(
+            raise UserError(
                 "`clip_norm` or `clip_value` must be 0: the gradient is clipped in one way. "
                 f"Received: {self.clip_norm:g} and {self.clip_value:g}."
             )
@@ -263,14 +265,14 @@ def parse_milestones(text):
     """Reads the milestones: `0.5,0.75` gives `[0.5, 0.75]`.
 
     Raises:
-        ValueError: If they are no shares of the training, in ascending order.
+        UserError: If they are no shares of the training, in ascending order.
     """
     try:
         shares = [float(word) for word in text.split(",")]
     except ValueError:
         shares = []
     if not shares or not all(low < high for low, high in itertools.pairwise([0.0, *shares, 1.0])):
-        raise ValueError(
+        raise UserError(
             "`milestones` must be shares of the training above 0 and below 1, ascending, such as 0.5,0.75. "
             f"Received: {text!r}."
         )
@@ -292,11 +294,11 @@ def list_differences(settings, recorded):
 
 
 def check_start(settings, folder):
-    """Raises ValueError if a member is to start from itself: --overwrite would remove it before it is read."""
+    """Raises UserError if a member is to start from itself: --overwrite would remove it before it is read."""
     if settings.pretrained:
         source = settings.pretrained_path.resolve()
         if folder.resolve() in (source, source.parent):
-            raise ValueError(
+            raise UserError(
                 f"{folder} cannot start from itself (--pretrained). Give another --experiments folder."
             )
 
@@ -342,12 +344,12 @@ def _check(name, value, limits):
         return
     choices, least, below, most = (limits[key] for key in ("choices", "least", "below", "most"))
     if choices and value not in choices:
-        raise ValueError(f"`{name}` must be one of {', '.join(map(str, choices))}. Received: {value!r}.")
+        raise UserError(f"`{name}` must be one of {', '.join(map(str, choices))}. Received: {value!r}.")
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"`{name}` must be a finite number. Received: {value}.")
+        raise UserError(f"`{name}` must be a finite number. Received: {value}.")
     if least is not None and value < least:
-        raise ValueError(f"`{name}` must be at least {least:g}. Received: {value:g}.")
+        raise UserError(f"`{name}` must be at least {least:g}. Received: {value:g}.")
     if below is not None and value >= below:
-        raise ValueError(f"`{name}` must be below {below:g}. Received: {value:g}.")
+        raise UserError(f"`{name}` must be below {below:g}. Received: {value:g}.")
     if most is not None and value > most:
-        raise ValueError(f"`{name}` must be at most {most:g}. Received: {value:g}.")
+        raise UserError(f"`{name}` must be at most {most:g}. Received: {value:g}.")

@@ -24,7 +24,7 @@ def split_training(dataset, path, settings):
         `fingerprint` is that of all members that may vote together.
 
     Raises:
-        ValueError: If there are too few images.
+        UserError: If there are too few images.
     """
     training = dataset.split(TRAINING)
     if settings.fold is None:

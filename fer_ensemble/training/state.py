@@ -5,7 +5,8 @@ import json
 
 import numpy as np
 
-from fer_ensemble.files import replacing
+from fer_ensemble.base.atomic_files import replacing
+from fer_ensemble.base.errors import UserError
 
 
 def save_state(path, variables, notes):
@@ -29,7 +30,7 @@ def read_notes(path):
     """Returns the notes of a saved state, or None if there is none.
 
     Raises:
-        ValueError: If the file is damaged.
+        UserError: If the file is damaged.
     """
     if not path.exists():
         return None
@@ -49,12 +50,12 @@ def load_state(path, variables):
     """Gives the variables the values that `save_state` wrote.
 
     Raises:
-        ValueError: If the file is damaged, or is the state of another network or optimiser.
+        UserError: If the file is damaged, or is the state of another network or optimiser.
     """
     with _damage_is_told(path), np.load(path) as saved:
         values = [saved[f"{number:05d}"] for number in range(len(saved.files) - 1)]
     if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
-        raise ValueError(
+        raise UserError(
             f"{path} must hold the {len(variables)} variables of this training. Received: {len(values)} others, "
             "as of another device or version. Start it afresh with --overwrite."
         )
@@ -67,7 +68,7 @@ def _damage_is_told(path):
     try:
         yield
     except Exception as error:  # whatever NumPy, zipfile and json find wrong with it
-        raise ValueError(
+        raise UserError(
             f"{path} must hold the state of an unfinished training, but cannot be read ({type(error).__name__}). "
             "Start it afresh with --overwrite."
         ) from error

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.classes import find_class
 from fer_ensemble.data.dataset import VOTE_NAMES
 
@@ -20,7 +21,7 @@ def choose_targets(labels, votes, class_names, kind):
         Float64 array of shape `(images, classes)`; each row sums to 1.
 
     Raises:
-        ValueError: If the votes are asked for and there are none.
+        UserError: If the votes are asked for and there are none.
 
     Source:
         Barsoum et al. (2016), https://arxiv.org/abs/1608.01041, "probabilistic label drawing" in expectation; as
@@ -36,7 +37,7 @@ def choose_targets(labels, votes, class_names, kind):
     if kind == "fer2013":
         return targets
     if votes is None:
-        raise ValueError(
+        raise UserError(
             "--labels=ferplus takes FER+ votes, and these data have none. "
             "Give them beside the faces: --data=fer2013.csv,fer2013new.csv"
         )

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.training.settings import TrainingSettings
 
 VARY_HELP = (
@@ -22,7 +23,7 @@ def vary_settings(settings, variations):
         variations: List of texts as `VARY_HELP` describes them.
 
     Raises:
-        ValueError: If a variation names no run, no setting, or no value for it; also where it is for another run.
+        UserError: If a variation names no run, no setting, or no value for it; also where it is for another run.
 
     Example:
 
@@ -34,7 +35,7 @@ def vary_settings(settings, variations):
         models = TrainingSettings.__dataclass_fields__["model"].metadata["choices"]
         match = re.fullmatch(rf"({'|'.join(models)})(_\d+)?", run)
         if not match or not pairs:
-            raise ValueError(
+            raise UserError(
                 f"`vary` must be the name of an architecture or run (such as {models[0]} or {models[0]}_1), then "
                 f"name=value, with blanks between them. Received: {text!r}."
             )
@@ -49,11 +50,11 @@ def _parse(pair):
     name, _, value = pair.partition("=")
     field = TrainingSettings.__dataclass_fields__.get(name)
     if field is None or name in _FIXED:
-        raise ValueError(f"`vary` takes settings of the training, name=value. Received: {pair!r}.")
+        raise UserError(f"`vary` takes settings of the training, name=value. Received: {pair!r}.")
     try:
         return name, READERS[field.type](value)
     except (ValueError, KeyError):
-        raise ValueError(f"`vary`: {name} takes another kind of value. Received: {value!r}.") from None
+        raise UserError(f"`vary`: {name} takes another kind of value. Received: {value!r}.") from None
 
 
 # From what people write to a setting's value.

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_ensemble.members import files
-from fer_ensemble.report.ensemble import gather_members, report_ensemble
-from fer_ensemble.report.photos import report_photos
-from fer_ensemble.report.settings import PredictOptions
+from fer_ensemble.commands.photos import report_photos
+from fer_ensemble.commands.predict import gather_members, report_ensemble
+from fer_ensemble.commands.predict_options import PredictOptions
+from fer_ensemble.members import directory
 
 TINY = ["--epochs=1", "--width=4", "--input_size=16", "--batch_size=32", "--warmup=0"]
 CLASSES = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
@@ -38,7 +38,7 @@ def test_it_trains_one_member_per_run_on_all_images_and_predicts(alone):
     member = folder / "exp_none" / "cnn_0"
     assert [path.parent for path in folder.glob("*/*/member.json")] == [member]
     assert "cnn_0, fold none: 840 images to train on, 0 held out" in (member / "train.log").read_text()
-    record = files.read_record(member)
+    record = directory.read_record(member)
     assert record["settings"]["fold"] is None and record["metrics"]["oof"] is None
     with (member / "history.csv").open() as file:
         assert [row["val_loss"] for row in csv.DictReader(file)] == [""]

@@ -8,8 +8,8 @@ import pytest
 
 from fer_ensemble.data.copies import find_copies
 from fer_ensemble.data.dataset import CLASS_NAMES, TRAINING, Dataset
+from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.data.folds import assign_folds, load_folds
-from fer_ensemble.data.synthetic import draw_sample
 
 ROOT = pathlib.Path(__file__).parents[2]
 

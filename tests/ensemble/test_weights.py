@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from fer_ensemble.ensemble.metrics import log_loss
 from fer_ensemble.ensemble.weights import choose_greedily, choose_weights, read_weights
+from fer_ensemble.scoring.metrics import log_loss
 
 RUNS = ("cnn_0", "resnet_0")
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from fer_ensemble.base.stop_signals import STOP_SIGNALS, Stopped
 from fer_ensemble.launch.local import Job, run_jobs
-from fer_ensemble.signals import STOP_SIGNALS, Stopped
 
 
 def make_job(folder, name, code, *arguments):

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from fer_ensemble.launch.status import MemberStatus, format_status, read_status, show_status
-from fer_ensemble.members import files
+from fer_ensemble.members import directory
 
 PROGRESS = {"epoch": 2.5, "epochs": 30, "images_per_second": 1234.5, "seconds_left": 3900}
 
@@ -19,12 +19,12 @@ def folder(tmp_path):
 
 
 def save_notes(folder, **notes):
-    np.savez(folder / files.STATE, notes=json.dumps({"settings": {"epochs": 30}, **notes}))
+    np.savez(folder / directory.STATE, notes=json.dumps({"settings": {"epochs": 30}, **notes}))
 
 
 def complete(folder):
     record = {"settings": {"epochs": 30}, "data": {}, "folds": {}, "class_names": []}
-    files.write_record(folder, {**record, "metrics": {"oof": 0.61, "PublicTest": None}}, [])
+    directory.write_record(folder, {**record, "metrics": {"oof": 0.61, "PublicTest": None}}, [])
 
 
 def test_a_member_that_is_not_begun_waits(tmp_path):
@@ -33,16 +33,16 @@ def test_a_member_that_is_not_begun_waits(tmp_path):
 
 
 def test_a_member_that_is_held_runs(folder):
-    with files.held(folder):
-        files.write_progress(folder, PROGRESS)
-        files.write_failure(folder, ValueError("of the time before"))
+    with directory.held(folder):
+        directory.write_progress(folder, PROGRESS)
+        directory.write_failure(folder, ValueError("of the time before"))
         status = read_status(folder)
     assert (status.state, status.progress["epoch"]) == ("running", 2.5)
 
 
 def test_a_member_whose_holder_is_gone_is_interrupted(folder):
-    with files.held(folder):
-        files.write_progress(folder, PROGRESS)
+    with directory.held(folder):
+        directory.write_progress(folder, PROGRESS)
     assert read_status(folder).state == "interrupted"
     save_notes(folder, history=[{}] * 3)
     assert read_status(folder).progress["epoch"] == 3
@@ -53,22 +53,22 @@ def test_a_member_whose_holder_is_gone_is_interrupted(folder):
 def test_on_another_host_a_recent_sign_of_life_counts(folder):
     for age, state in ((5, "running"), (600, "interrupted")):
         progress = {**PROGRESS, "state": "running", "host": "elsewhere", "pid": 7, "updated": time.time() - age}
-        (folder / files.PROGRESS).write_text(json.dumps(progress))
+        (folder / directory.PROGRESS).write_text(json.dumps(progress))
         assert read_status(folder).state == state
 
 
 def test_a_member_whose_training_failed_says_why(folder):
-    files.write_progress(folder, PROGRESS)
-    files.write_failure(folder, ValueError("The loss must be a finite number."))
+    directory.write_progress(folder, PROGRESS)
+    directory.write_failure(folder, ValueError("The loss must be a finite number."))
     assert read_status(folder).state == "failed"
     assert read_status(folder).note == "The loss must be a finite number."
 
 
 def test_damage_is_a_failure_that_names_the_file(folder):
-    (folder / files.STATE).write_text("cut")
+    (folder / directory.STATE).write_text("cut")
     assert read_status(folder).state == "failed" and "state.npz" in read_status(folder).note
     complete(folder)
-    (folder / files.RECORD).write_text('{"settings": ')
+    (folder / directory.RECORD).write_text('{"settings": ')
     assert read_status(folder).state == "failed" and "member.json" in read_status(folder).note
 
 

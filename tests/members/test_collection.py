@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from fer_ensemble.data.contents import make_dataset
-from fer_ensemble.device import keras
-from fer_ensemble.members import files
+from fer_ensemble.members import directory
 from fer_ensemble.members.collection import Member, collect_members, member_predictions
-from fer_ensemble.members.inference import Predictions, read_predictions, write_predictions
+from fer_ensemble.members.predictions import Predictions, read_predictions, write_predictions
+from fer_ensemble.models.device import keras
 
 
 def add_member(experiments, fold, run, place=None, **changes):
@@ -22,13 +22,13 @@ def add_member(experiments, fold, run, place=None, **changes):
         "folds": {"fingerprint": "f" * 64},
         **changes,
     }
-    folder = place or files.member_folder(experiments, fold, run)
+    folder = place or directory.member_folder(experiments, fold, run)
     folder.mkdir(parents=True)
     part = Predictions(
         np.array([fold or 0]), np.zeros(1, np.int8), np.zeros(1, bool), np.array([[0.75, 0.25]], np.float32)
     )
     write_predictions(folder / "predictions.h5", {"oof": part}, record["data"]["fingerprint"])
-    files.write_record(folder, record, ["predictions.h5"])
+    directory.write_record(folder, record, ["predictions.h5"])
     return folder
 
 
@@ -41,7 +41,7 @@ def test_members_come_by_run_and_fold_and_the_missing_ones_by_name(tmp_path):
     assert [member.name for member in members] == ["exp_0/cnn_0", "exp_1/cnn_0", "exp_1/resnet_0"]
     assert [(member.run, member.fold) for member in members] == [("cnn_0", 0), ("cnn_0", 1), ("resnet_0", 1)]
     assert members[1].folder == tmp_path / "exp_1" / "cnn_0"
-    assert members[1].record == files.read_record(members[1].folder)
+    assert members[1].record == directory.read_record(members[1].folder)
     assert missing == ["exp_0/resnet_0"]
 
 
@@ -131,7 +131,7 @@ def test_predictions_are_read_after_checking_their_hash(tmp_path):
 def member(tiny_member, tmp_path):
     """A copy of a member that was really trained."""
     copy = pathlib.Path(shutil.copytree(tiny_member.parents[1], tmp_path / "copy")) / "exp_0" / "cnn_0"
-    return Member("cnn_0", 0, copy, files.read_record(copy))
+    return Member("cnn_0", 0, copy, directory.read_record(copy))
 
 
 def test_predictions_for_its_own_data_are_those_of_the_training(member, tiny_dataset):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from fer_ensemble.data.contents import make_dataset
-from fer_ensemble.members import files, inference
+from fer_ensemble.members import directory, predictions
 from fer_ensemble.members.collection import Member, member_predictions
-from fer_ensemble.members.inference import predict_probabilities, read_predictions
+from fer_ensemble.members.predictions import predict_probabilities, read_predictions
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.members.views import VIEWS
 
@@ -21,7 +21,7 @@ FACES = np.random.default_rng(0).integers(0, 256, (5, 48, 48), np.uint8)
 def member(tiny_member, tmp_path):
     """A copy of a member that was really trained."""
     copy = pathlib.Path(shutil.copytree(tiny_member, tmp_path / "exp_0" / "cnn_0"))
-    return Member("cnn_0", 0, copy, files.read_record(copy))
+    return Member("cnn_0", 0, copy, directory.read_record(copy))
 
 
 def make_sibling(member, run="cnn_1", scale=1.5):
@@ -31,8 +31,8 @@ def make_sibling(member, run="cnn_1", scale=1.5):
     model.set_weights([weight * scale for weight in model.get_weights()])
     model.save(folder / "model.keras")
     record = json.loads((folder / "member.json").read_text())
-    files.write_record(folder, record, [files.MODEL, files.PREDICTIONS, files.HISTORY])
-    return Member(run, 0, folder, files.read_record(folder))
+    directory.write_record(folder, record, [directory.MODEL, directory.PREDICTIONS, directory.HISTORY])
+    return Member(run, 0, folder, directory.read_record(folder))
 
 
 def plain_probabilities(member, faces):
@@ -62,7 +62,7 @@ def test_one_network_gives_each_member_its_own_predictions(member):
 def test_it_computes_in_a_call_traced_once_whatever_remains_for_the_last_batch(member, monkeypatch):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("counts TensorFlow's traces")
-    monkeypatch.setattr(inference, "BATCH_SIZE", 2)
+    monkeypatch.setattr(predictions, "BATCH_SIZE", 2)
     predictor = Predictor()
     for one in (member, make_sibling(member)):
         network = predictor.load(one)
@@ -78,8 +78,8 @@ def test_another_architecture_gets_a_network_of_its_own(member):
     from fer_ensemble.training.settings import TrainingSettings
 
     add_softmax(build_model(TrainingSettings(**settings), 3)).save(narrow.folder / "model.keras")
-    files.write_record(narrow.folder, {**narrow.record, "settings": settings}, [files.MODEL])
-    narrow = Member("cnn_1", 0, narrow.folder, files.read_record(narrow.folder))
+    directory.write_record(narrow.folder, {**narrow.record, "settings": settings}, [directory.MODEL])
+    narrow = Member("cnn_1", 0, narrow.folder, directory.read_record(narrow.folder))
     predictor = Predictor()
     assert predictor.load(member) is not predictor.load(narrow)
     for one in (member, narrow):
@@ -100,8 +100,8 @@ def test_members_of_one_architecture_keep_their_own_pixel_statistics(member):
         sibling = make_sibling(member, f"cnn_{number + 1}")
         set_pixel_statistics(core, mean, 60.0)
         add_softmax(core).save(sibling.folder / "model.keras")
-        files.write_record(sibling.folder, {**sibling.record, "settings": settings}, [files.MODEL])
-        members.append(Member(sibling.run, 0, sibling.folder, files.read_record(sibling.folder)))
+        directory.write_record(sibling.folder, {**sibling.record, "settings": settings}, [directory.MODEL])
+        members.append(Member(sibling.run, 0, sibling.folder, directory.read_record(sibling.folder)))
     predictor = Predictor()
     networks, found = [], []
     for one in members:
@@ -143,7 +143,7 @@ def test_tencrop_is_the_average_of_five_crops_and_their_mirror_images(member):
 def test_every_image_counts_under_every_view(views, member, monkeypatch):
     network = Predictor(views).load(member)
     expected = [predict_probabilities(network, face[None])[0] for face in FACES]
-    monkeypatch.setattr(inference, "BATCH_SIZE", 3 * VIEWS[views])
+    monkeypatch.setattr(predictions, "BATCH_SIZE", 3 * VIEWS[views])
     found = predict_probabilities(network, FACES, VIEWS[views])  # 3 + 2
     np.testing.assert_allclose(found, expected, atol=1e-5)
 

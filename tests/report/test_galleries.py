@@ -4,7 +4,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from fer_ensemble.ensemble.evaluation import Part
+from fer_ensemble.ensemble.parts import Part
 from fer_ensemble.report.galleries import (
     FACES,
     LINES,

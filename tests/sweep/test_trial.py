@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from fer_ensemble.launch.plan import PlannedMember
-from fer_ensemble.members import files
+from fer_ensemble.members import directory
 from fer_ensemble.sweep.study import open_study
 from fer_ensemble.sweep.trial import (
     Pruner,
@@ -47,7 +47,7 @@ def curve(study, tmp_path):
 
     def extend(accuracies, pruner=None):
         rows = [f"{epoch},1.5,{value},7.5" for epoch, value in enumerate(accuracies, start=1)]
-        path = member.folder / files.HISTORY
+        path = member.folder / directory.HISTORY
         path.write_text("\n".join(["epoch,val_loss,val_accuracy,seconds", *rows]) + "\n")
         os.utime(path, (0, len(accuracies)))  # newer than the one before, however coarse the clock
         pruner = pruner or Pruner(trial, member, "oof_accuracy")
@@ -90,11 +90,11 @@ def test_a_trial_that_has_ended_is_not_pruned(curve):
 
 
 def test_the_objective_is_that_of_the_members_files(tiny_member):
-    record = files.read_record(tiny_member)
+    record = directory.read_record(tiny_member)
     member = PlannedMember(TrainingSettings(**record["settings"]), tiny_member, 1.0)
     assert measure_trial([member], "oof_accuracy") == record["metrics"]["oof"]
     assert measure_trial([member], "public_accuracy") == record["metrics"]["PublicTest"]
-    loss = files.read_history(tiny_member)["val_loss"][-1]
+    loss = directory.read_history(tiny_member)["val_loss"][-1]
     assert measure_trial([member], "oof_log_loss") == pytest.approx(loss, abs=1e-4)
     assert measure_trial([member, member], "oof_log_loss") == pytest.approx(loss, abs=1e-4)
 
@@ -125,15 +125,15 @@ def test_a_pruned_trials_process_is_stopped_with_its_state_saved(tmp_path, tiny_
     members, options = plan_trial(tmp_path / "trial_5", settings, [0], options)
     with pytest.raises(TrialPruned):
         train_trial(members, options, Pruner(study.ask(), members[0], "oof_accuracy"))
-    assert not files.is_held(members[0].folder) and not files.is_complete(members[0].folder)
-    assert 2 <= files.read_history(members[0].folder)["epoch"][-1] < 8
-    assert (members[0].folder / files.STATE).exists()
+    assert not directory.is_held(members[0].folder) and not directory.is_complete(members[0].folder)
+    assert 2 <= directory.read_history(members[0].folder)["epoch"][-1] < 8
+    assert (members[0].folder / directory.STATE).exists()
 
 
 def test_what_a_pruned_trial_could_go_on_from_is_removed_and_its_curve_kept(curve, tmp_path):
     curve([0.5, 0.5])
     member = PlannedMember(TrainingSettings(), tmp_path / "exp_0" / "cnn_0", None)
-    (member.folder / files.STATE).write_bytes(b"weights")
+    (member.folder / directory.STATE).write_bytes(b"weights")
     forget_state([member])
-    assert sorted(path.name for path in member.folder.iterdir()) == [files.HISTORY]
+    assert sorted(path.name for path in member.folder.iterdir()) == [directory.HISTORY]
     assert count_seconds(tmp_path) == 15.0

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from fer_ensemble.training.batches import TrainingBatches
+from fer_ensemble.training.epoch_progress import Progress
 from fer_ensemble.training.fit import _Recorder
-from fer_ensemble.training.progress import Progress
 from fer_ensemble.training.schedules import build_schedule
 from fer_ensemble.training.settings import TrainingSettings
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from fer_ensemble import signals
+from fer_ensemble.base import stop_signals
 from fer_ensemble.data.dataset import TRAINING, UNLABELLED
 from fer_ensemble.models import build_model
 from fer_ensemble.models.layers import FusedBatchNormalization
@@ -108,7 +108,7 @@ def test_a_schedule_goes_on_in_the_middle_of_an_epoch(fit, tmp_path, monkeypatch
     }  # fmt: skip
     (tmp_path / "whole").mkdir()
     model, history = fit(folder=tmp_path / "whole", **changes)
-    get_batch, wish = TrainingBatches.__getitem__, signals._Wish
+    get_batch, wish = TrainingBatches.__getitem__, stop_signals._Wish
     monkeypatch.setattr(wish, "number", None)  # and so it will be afterwards, whatever happens
 
     def get_batch_and_be_stopped(batches, index):
@@ -116,7 +116,7 @@ def test_a_schedule_goes_on_in_the_middle_of_an_epoch(fit, tmp_path, monkeypatch
             wish.number = wish.number or signal.SIGTERM  # as a signal would
         return get_batch(batches, index)
 
-    with monkeypatch.context() as patch, pytest.raises(signals.Stopped):
+    with monkeypatch.context() as patch, pytest.raises(stop_signals.Stopped):
         patch.setattr(TrainingBatches, "__getitem__", get_batch_and_be_stopped)
         fit(**changes)
     wish.number = None

@@ -21,8 +21,8 @@ from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, TRAINING, UNLABELLED
 from fer_ensemble.data.folds import load_folds
 from fer_ensemble.data.store import write_dataset
-from fer_ensemble.members import files
-from fer_ensemble.members.inference import read_predictions
+from fer_ensemble.members import directory
+from fer_ensemble.members.predictions import read_predictions
 from fer_ensemble.training.fit import HISTORY_COLUMNS
 from fer_ensemble.training.member import member_seed, train_member
 from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings
@@ -64,7 +64,7 @@ def test_a_finished_member_holds_just_what_is_promised(tiny_member):
 
 
 def test_the_record_tells_how_the_member_was_made(tiny_member, tiny_data, tiny_dataset, tiny_settings):
-    record = files.read_record(tiny_member)
+    record = directory.read_record(tiny_member)
     assert record["settings"] == dataclasses.asdict(tiny_settings)
     assert record["class_names"] == ["happy", "surprise", "neutral"]
     assert record["data"] == {"name": "tiny.h5", "images": 73, "fingerprint": tiny_dataset.fingerprint}
@@ -82,7 +82,7 @@ def test_the_record_tells_how_the_member_was_made(tiny_member, tiny_data, tiny_d
 
 
 def test_the_hashes_are_those_of_the_files(tiny_member):
-    hashes = files.read_record(tiny_member)["files"]
+    hashes = directory.read_record(tiny_member)["files"]
     assert hashes == {
         name: hashlib.sha256((tiny_member / name).read_bytes()).hexdigest()
         for name in ("model.keras", "predictions.h5", "history.csv")
@@ -127,7 +127,7 @@ def test_the_out_of_fold_images_of_a_holdout_are_those_held_out(tiny_data, tiny_
     part = read_predictions(folder / "predictions.h5")[0]["oof"]
     held_out = split_training(tiny_dataset, tiny_data, settings)[1]
     np.testing.assert_array_equal(part.rows, tiny_dataset.rows[held_out])
-    record = files.read_record(folder)
+    record = directory.read_record(folder)
     assert record["metrics"]["oof"] is not None
     assert (record["folds"]["folds"], record["folds"]["holdout"]) == (None, 0.25)
     with (folder / "history.csv").open() as file:
@@ -156,7 +156,7 @@ def test_the_saved_model_loads_without_a_warning(tiny_member):
 
 
 def test_the_scores_are_those_of_the_predictions_and_private_test_is_not_looked_at(tiny_member):
-    metrics = files.read_record(tiny_member)["metrics"]
+    metrics = directory.read_record(tiny_member)["metrics"]
     parts, _ = read_predictions(tiny_member / "predictions.h5")
     assert metrics == {
         name: pytest.approx((parts[name].probabilities.argmax(axis=1) == parts[name].labels).mean())
@@ -206,7 +206,7 @@ def test_other_data_are_refused(tiny_dataset, tiny_settings, tiny_member, tmp_pa
 def test_an_unfinished_training_of_other_settings_is_refused(tiny_data, tiny_settings, copy):
     from fer_ensemble.training.state import save_state
 
-    notes = files.read_record(copy)
+    notes = directory.read_record(copy)
     (copy / "member.json").unlink()
     save_state(copy / "state.npz", [], {**notes, "history": []})
     with pytest.raises(ValueError, match=r"was begun with other settings \(width: 8, not 4\)"):
@@ -227,7 +227,7 @@ def test_overwrite_trains_afresh_with_any_settings(tiny_data, tiny_settings, cop
     other = dataclasses.replace(tiny_settings, epochs=1, width=2)
     train_member(other, options_for(copy, tiny_data, overwrite=True))
     assert {path.name for path in copy.iterdir()} == COMPLETE
-    assert files.read_record(copy)["settings"]["epochs"] == 1
+    assert directory.read_record(copy)["settings"]["epochs"] == 1
     after = describe(copy)
     assert all(after[name][1] != before[name][1] for name in before)
 
@@ -255,7 +255,7 @@ def test_a_second_process_on_the_same_member_exits_75_and_harms_nothing(copy, ti
     (copy / "progress.json").write_text(json.dumps(report))
     before = describe(copy)
     flags = command(copy, tiny_data, tiny_settings)
-    with files.held(copy):
+    with directory.held(copy):
         for more in ([], ["--overwrite"]):
             result = python("model_train.py", *flags, *more)
             assert (result.returncode, result.stdout) == (75, "")
@@ -276,7 +276,7 @@ def test_a_training_interrupted_at_any_moment_goes_on_to_the_same_end(
 ):
     # While it is begun, and then twice at random moments: before, in or after an epoch.
     moments = random.Random(time.time_ns())
-    folder = files.member_folder(tmp_path, 0, "cnn_0")
+    folder = directory.member_folder(tmp_path, 0, "cnn_0")
     flags = command(folder, tiny_data, tiny_settings)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     log = tmp_path / "log"
@@ -295,18 +295,18 @@ def test_a_training_interrupted_at_any_moment_goes_on_to_the_same_end(
         time.sleep(0 if number == signal.SIGTERM else moments.uniform(0, 2.0))
         process.send_signal(number)
         process.wait(300)
-        if files.is_complete(folder):  # this time it was faster than the signal
+        if directory.is_complete(folder):  # this time it was faster than the signal
             break
         assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), log.read_text()
-        with files.held(folder):  # it leaves no lock
+        with directory.held(folder):  # it leaves no lock
             pass
     said = log.read_text()
     assert re.search(r"stopped by SIGTERM: \S+ stands at (step|epoch) \d.* of 8; the same command goes on", said)
     assert "Traceback" not in said
     assert {path.name for path in folder.iterdir() if not path.name.startswith(".")} == COMPLETE, said
-    record = files.read_record(folder)
+    record = directory.read_record(folder)
     for name in record["files"]:
-        files.check_file(folder, record, name)
+        directory.check_file(folder, record, name)
     # And it is, to the bit, the training that was never interrupted.
     ours, theirs = read_weights(folder), read_weights(tiny_member)
     assert all(np.array_equal(*pair) for pair in zip(ours, theirs, strict=True)), said

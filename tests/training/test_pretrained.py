@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from fer_ensemble.files import hash_file
-from fer_ensemble.members import files
+from fer_ensemble.base.atomic_files import hash_file
+from fer_ensemble.members import directory
 from fer_ensemble.models import add_softmax, build_model
 from fer_ensemble.models.transfer import weighted_layers
 from fer_ensemble.training.member import train_member
@@ -163,7 +163,7 @@ def test_imagenet_without_a_network_is_one_line(python, tiny_data, tmp_path):
 
 def train(settings, experiments, data, **changes):
     train_member(settings, TrainingOptions(data=str(data), experiments=str(experiments), **changes))
-    return files.member_folder(experiments, settings.fold, settings.run)
+    return directory.member_folder(experiments, settings.fold, settings.run)
 
 
 def test_a_training_starts_from_the_weights_and_notes_their_fingerprint(tiny_member, tiny_data, tmp_path, capsys):
@@ -173,7 +173,7 @@ def test_a_training_starts_from_the_weights_and_notes_their_fingerprint(tiny_mem
     ours, theirs = (keras.saving.load_model(one / "model.keras") for one in (folder, tiny_member))
     for found, expected in zip(ours.trainable_variables, theirs.trainable_variables, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-5)
-    record = files.read_record(folder)
+    record = directory.read_record(folder)
     assert record["pretrained"] == {
         "file": "model.keras",
         "sha256": hash_file(tiny_member / "model.keras"),
@@ -185,11 +185,11 @@ def test_a_training_starts_from_the_weights_and_notes_their_fingerprint(tiny_mem
 
 
 def test_what_a_start_knows_its_own_start_may_know_too(tiny_member, tmp_path):
-    record = files.read_record(tiny_member)
+    record = directory.read_record(tiny_member)
     path = pathlib.Path(shutil.copytree(tiny_member, tmp_path / "copy")) / "model.keras"
     for inherited in (False, True):
         record["pretrained"] = {"may_know_held_out": inherited}
-        files.write_record(path.parent, record, [files.MODEL])
+        directory.write_record(path.parent, record, [directory.MODEL])
         assert may_know_held_out(path, record) is inherited
     assert may_know_held_out(path, {**record, "data": {"fingerprint": "other"}})
     assert not may_know_held_out(tmp_path / "some.keras", record)
@@ -199,7 +199,7 @@ def test_an_interrupted_training_goes_on_without_the_file(tiny_member, tiny_data
     source = pathlib.Path(shutil.copytree(tiny_member, tmp_path / "source"))
     fingerprint = hash_file(source / "model.keras")
     settings = settings_for(source, epochs=12)
-    folder = files.member_folder(tmp_path, 0, "cnn_0")
+    folder = directory.member_folder(tmp_path, 0, "cnn_0")
     flags = [f"--{name}={value}" for name, value in dataclasses.asdict(settings).items()]
     process = subprocess.Popen(
         [
@@ -212,11 +212,11 @@ def test_an_interrupted_training_goes_on_without_the_file(tiny_member, tiny_data
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
     )
-    while process.poll() is None and not (files.read_progress(folder) or {}).get("epoch"):
+    while process.poll() is None and not (directory.read_progress(folder) or {}).get("epoch"):
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
     assert process.wait(300) == 128 + signal.SIGTERM
     shutil.rmtree(source)
     resumed = train(settings, tmp_path, tiny_data)
-    facts = files.read_record(resumed)["pretrained"]
+    facts = directory.read_record(resumed)["pretrained"]
     assert (facts["sha256"], facts["may_know_held_out"]) == (fingerprint, False)

@@ -7,7 +7,7 @@ import pytest
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import VOTE_NAMES
 from fer_ensemble.data.store import write_dataset
-from fer_ensemble.members.inference import read_predictions
+from fer_ensemble.members.predictions import read_predictions
 from fer_ensemble.training.batches import TrainingBatches
 from fer_ensemble.training.member import train_member
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings

@@ -1,0 +1,196 @@
+"""From the files that people have to arrays: which file is what, and how they belong together."""
+
+import collections
+import dataclasses
+
+import numpy as np
+
+from fer_ensemble.base.counter import Progress
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, TRAINING, VOTE_NAMES
+from fer_ensemble.data.readers.archives import damage_is_told, walk_files
+from fer_ensemble.data.readers.csv_files import Faces, read_faces, read_header
+from fer_ensemble.data.readers.image_folders import is_image, read_images
+from fer_ensemble.data.readers.votes import read_votes
+
+# The contest's test.csv tells neither labels nor split; these are its places in fer2013.csv.
+CONTEST_TRAINING, CONTEST_PUBLIC, CONTEST_PRIVATE = 28_709, 3_589, 3_589
+
+WHOLE, TRAIN, TEST, VOTES, IMAGES = "whole CSV", "train CSV", "test CSV", "FER+ votes", "images"
+_WANTED = (
+    "a CSV with the columns emotion,pixels,Usage (fer2013.csv, icml_face_data.csv), emotion,pixels (train.csv) or "
+    "pixels (test.csv), FER+ votes beside it, images in folders named for their classes, or any of these in a "
+    ".zip, .gz or .tar.gz"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Find:
+    """A file that we can read: its place in the walk through the input, name, kind, depth in archives."""
+
+    place: int
+    name: str
+    kind: str
+    depth: int
+
+
+def read_inputs(paths, bad_rows):
+    """Reads one data set from the given files, folders and archives.
+
+    Within one archive or folder, what lies in fewer archives is taken, and a CSV that holds all splits before the
+    contest's two: the contest's own archive holds the faces three times.
+
+    Args:
+        paths: Paths: a CSV that holds all, or the contest's `train.csv` and `test.csv` or one of them, and perhaps
+            FER+ votes; or folders of images. Each may be in an archive.
+        bad_rows: `BadRows`, told of what is wrong in single rows and images.
+
+    Returns:
+        faces: `Faces` with their usage. `train.csv` and `test.csv` are numbered on as in `fer2013.csv`.
+        votes: uint8, shape `(images, 10)`, or None.
+
+    Raises:
+        FileNotFoundError: If there is no such path.
+        UserError: If an input is nothing we know, or the inputs do not belong together.
+    """
+    choice = {}
+    for path in paths:
+        with damage_is_told(path):
+            choice[path] = _choose_files(path)
+    _check_together([find for finds in choice.values() for find in finds])
+    parts = collections.defaultdict(list)
+    for path, finds in choice.items():
+        with damage_is_told(path):
+            for kind, part in _read_chosen(path, finds, bad_rows):
+                parts[kind].append(part)
+    faces = _put_together(parts)
+    if not faces.row_count:
+        raise UserError(f"{faces.name}: expected at least one row below the header. Received: none.")
+    if not len(faces.images):
+        raise UserError(f"{faces.name}: expected at least one good row. Received: {faces.row_count:,} bad ones.")
+    return faces, _match_votes(parts[VOTES][0], faces) if parts[VOTES] else None
+
+
+def _choose_files(path):
+    """Returns the `_Find`s to be read from one input."""
+    finds = collections.defaultdict(list)
+    others = []
+    for place, file in enumerate(walk_files(path)):
+        kind = _recognise(file)
+        if kind:
+            finds[kind].append(_Find(place, file.name, kind, file.depth))
+        elif len(others) < 3:
+            others.append(f"{file.name} ({_describe(file.head())})")
+    if not finds:
+        raise UserError(f"{path}: expected {_WANTED}. Received: {'; '.join(others) or 'no files'}.")
+    for kind, several in finds.items():
+        shallowest = min(find.depth for find in several)
+        finds[kind] = [find for find in several if find.depth == shallowest]
+        if kind != IMAGES and len(finds[kind]) > 1:
+            names = " and ".join(find.name for find in finds[kind][:2])
+            raise UserError(f"{path}: expected one {kind}. Received: {names}. Give the one you mean.")
+    if WHOLE in finds:
+        finds.pop(TRAIN, None)
+        finds.pop(TEST, None)
+    return sorted((find for several in finds.values() for find in several), key=lambda find: find.place)
+
+
+def _recognise(file):
+    """Returns the kind of a file, or None."""
+    head = file.head()
+    if is_image(file.name, head):
+        return IMAGES
+    columns = read_header(head.split(b"\n", 1)[0])
+    if "pixels" in columns:
+        return WHOLE if "usage" in columns else TRAIN if "emotion" in columns else TEST
+    if {"usage", *(name.lower() for name in VOTE_NAMES)} <= set(columns):
+        return VOTES
+    return None
+
+
+def _describe(head):
+    if not head:
+        return "empty"
+    if b"\0" in head:
+        return "binary"
+    line = head.split(b"\n", 1)[0].strip()
+    return f"first line: {line[:50].decode('utf-8', 'backslashreplace')!r}"
+
+
+def _check_together(finds):
+    names = {find.kind: find.name for find in finds}
+    counts = collections.Counter(find.kind for find in finds if find.kind != IMAGES)
+    for kind, count in counts.items():
+        if count > 1:
+            raise UserError(f"Expected one {kind} among the inputs. Received: {count}. Give the one you mean.")
+    if VOTES in names and (IMAGES in names or len(names) == 1):
+        raise UserError(
+            f"{names[VOTES]}: expected the CSV whose rows these FER+ votes follow. Received: none. Give it, too."
+        )
+    for one, other in ((IMAGES, WHOLE), (IMAGES, TRAIN), (IMAGES, TEST), (WHOLE, TRAIN), (WHOLE, TEST)):
+        if one in names and other in names:
+            raise UserError(
+                f"Expected inputs that together make one data set. Received: {names[one]} ({one}) and "
+                f"{names[other]} ({other}). Give one of them."
+            )
+
+
+def _read_chosen(path, finds, bad_rows):
+    """Yields `(kind, what was read)` for the chosen files of one input."""
+    kinds = {find.place: find.kind for find in finds}
+    chosen = ((kinds[place], file) for place, file in enumerate(walk_files(path)) if place in kinds)
+    if IMAGES in kinds.values():
+        with Progress(f"Reading {path}", f"of {len(kinds):,} images") as progress:
+            yield IMAGES, read_images((file for _, file in chosen), str(path), bad_rows, progress)
+        return
+    for kind, file in chosen:
+        if kind == VOTES:
+            yield kind, (file.name, *read_votes(file.stream, file.name, bad_rows))
+        else:
+            yield kind, read_faces(file.stream, file.name, bad_rows)
+
+
+def _put_together(parts):
+    """Returns one `Faces` of what was read, with usage."""
+    for train in parts[TRAIN]:
+        train.usage = np.full(len(train.rows), TRAINING, np.uint8)
+    for test in parts[TEST]:
+        if test.row_count != CONTEST_PUBLIC + CONTEST_PRIVATE:
+            raise UserError(
+                f"{test.name}: expected the contest's {CONTEST_PUBLIC + CONTEST_PRIVATE:,} rows, as a CSV with "
+                f"neither Usage nor emotion is split by position. Received: {test.row_count:,} rows. "
+                "Add a column Usage."
+            )
+        test.usage = np.where(test.rows < CONTEST_PUBLIC, PUBLIC_TEST, PRIVATE_TEST).astype(np.uint8)
+        if not parts[TRAIN]:
+            test.rows = test.rows + CONTEST_TRAINING
+            test.row_count += CONTEST_TRAINING
+    sources = [source for kind in (WHOLE, TRAIN, TEST, IMAGES) for source in parts[kind]]
+    if len(sources) == 1:
+        return sources[0]
+    starts = np.cumsum([0] + [source.row_count for source in sources])
+    return Faces(
+        name=" + ".join(source.name for source in sources),
+        images=np.concatenate([source.images for source in sources]),
+        labels=np.concatenate([source.labels for source in sources]),
+        usage=np.concatenate([source.usage for source in sources]),
+        rows=np.concatenate([source.rows + start for source, start in zip(sources, starts[:-1], strict=True)]),
+        row_count=int(starts[-1]),
+    )
+
+
+def _match_votes(part, faces):
+    """Returns the votes for each image, by row number."""
+    name, votes, usages = part
+    if len(votes) != faces.row_count:
+        raise UserError(
+            f"{name}: expected {faces.row_count:,} rows of votes, one per row of {faces.name}. "
+            f"Received: {len(votes):,}. Take the votes and the CSV of the same set."
+        )
+    for row, usage in zip(faces.rows, faces.usage, strict=True):
+        if usages[row] not in (usage, None):
+            raise UserError(
+                f"{name}, row {row}: expected Usage {SPLITS[usage]}, as in {faces.name}. Received: "
+                f"{SPLITS[usages[row]]}. Votes go by row order; take the CSV in its original order."
+            )
+    return votes[faces.rows]

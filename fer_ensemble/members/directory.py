@@ -1,0 +1,195 @@
+"""The member directory: what its files are called, and when it is complete."""
+
+import contextlib
+import csv
+import fcntl
+import json
+import os
+import pathlib
+import re
+import socket
+import time
+
+import filelock
+
+from fer_ensemble.base.atomic_files import hash_file, write_text
+from fer_ensemble.base.errors import TOLD_ERRORS, HeldError, UserError
+
+RECORD = "member.json"  # written last: without it, the directory is unfinished work
+MODEL = "model.keras"
+PREDICTIONS = "predictions.h5"
+HISTORY = "history.csv"
+STATE = "state.npz"  # what an interrupted training goes on from
+PROGRESS = "progress.json"
+FAILURE = "failure.json"  # why the last training ended without being complete
+LOCK = "lock"
+
+
+def fold_name(fold):
+    """Writes a fold: its number, or `none` for None, where the member trained on all of Training."""
+    return "none" if fold is None else str(fold)
+
+
+def member_name(fold, run):
+    """Returns the place of a member under the folder of its ensemble: `exp_2/cnn_0`, `exp_none/cnn_0`."""
+    return f"exp_{fold_name(fold)}/{run}"
+
+
+def member_folder(experiments, fold, run):
+    """Returns the folder of a member."""
+    return pathlib.Path(experiments) / member_name(fold, run)
+
+
+def find_folders(experiments):
+    """Finds what looks like a member, finished or not.
+
+    Returns:
+        Dictionary from `(run, fold)` to the folder, in the order of runs, then folds; a fold of None comes last.
+    """
+    found = {}
+    for folder in pathlib.Path(experiments).glob("exp_*/*_*"):
+        fold = re.fullmatch(r"exp_(\d+|none)", folder.parent.name)
+        if fold and folder.is_dir() and re.fullmatch(r"[a-z]\w*_\d+", folder.name):
+            found[folder.name, None if fold[1] == "none" else int(fold[1])] = folder
+    return dict(sorted(found.items(), key=lambda item: (item[0][0], item[0][1] is None, item[0][1])))
+
+
+def is_complete(folder):
+    """Whether a member's training has ended; its record, written last, says so."""
+    return (folder / RECORD).is_file()
+
+
+def write_record(folder, record, files):
+    """Completes a member: writes its record, with the SHA-256 of the named files in it."""
+    hashes = {name: hash_file(folder / name) for name in files}
+    write_text(folder / RECORD, json.dumps({**record, "files": hashes}, indent=2) + "\n")
+
+
+def read_record(folder):
+    """Reads a complete member's record.
+
+    Raises:
+        UserError: If `member.json` is damaged.
+    """
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        record["settings"], record["files"], record["data"], record["folds"], record["class_names"]
+    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} must be the record of a finished member, but is damaged ({error}). "
+            "Train the member again with --overwrite."
+        ) from error
+    return record
+
+
+def check_file(folder, record, name):
+    """Raises UserError if one of a complete member's files is not, to the bit, what its training wrote."""
+    path = folder / name
+    if not path.is_file() or hash_file(path) != record["files"].get(name):
+        state = "is not the file that the training wrote" if path.is_file() else "is missing"
+        raise UserError(f"{path} {state} (SHA-256 in {RECORD}). Train the member again with --overwrite.")
+
+
+def check_files(folder):
+    """Checks all of a complete member's files; raises UserError as `read_record` and `check_file` do."""
+    record = read_record(folder)
+    for name in record["files"]:
+        check_file(folder, record, name)
+
+
+def read_history(folder):
+    """Reads a member's `history.csv`.
+
+    Returns:
+        Dictionary from each column to its list of floats, one per epoch, None where nothing was measured.
+
+    Raises:
+        FileNotFoundError: If there is none: its first epoch has not ended.
+    """
+    with (folder / HISTORY).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) if row[name] else None for row in rows] for name in (rows[0] if rows else ())}
+
+
+@contextlib.contextmanager
+def held(folder):
+    """Holds a member for this process alone; a holder that dies, however it dies, lets go.
+
+    It is the kernel's `flock` on a file that stays: no process has to be left to renew it or clean up. Between
+    nodes it holds where the file system has one `flock` for all of them: NFS 4, CephFS, GPFS, BeeGFS and Lustre as
+    usually set up. On Lustre mounted with `localflock` each node sees its own locks only; there it is for the
+    scheduler to start each member once.
+
+    Raises:
+        HeldError: If another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=1)  # `is_held` holds it, too, for an instant
+    except filelock.Timeout:
+        holder = read_progress(folder)
+        who = f" ({describe_holder(holder)})" if holder else ""
+        raise HeldError(f"{folder} is being trained by another process{who}.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_held(folder):
+    """Whether a process holds the member: asked of the lock, so that one that died does not count."""
+    try:
+        with (folder / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # never begun, or a file system without flock
+        return False
+    return False
+
+
+def describe_process():
+    """Returns what tells which process this is: `host`, `pid`, and under SLURM the `job`, as `squeue` names it."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if "SLURM_ARRAY_JOB_ID" in os.environ:
+        job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    return {"host": socket.gethostname(), "pid": os.getpid(), **({"job": job} if job else {})}
+
+
+def describe_holder(process):
+    """Says in words what `describe_process` returned: `job 12_3, process 4321 on node7`."""
+    job = f"job {process['job']}, " if process.get("job") else ""
+    return f"{job}process {process['pid']} on {process['host']}"
+
+
+def write_progress(folder, progress):
+    """Writes how far the training is, a dictionary, with this process and the time."""
+    text = json.dumps({"state": "running", **progress, **describe_process(), "updated": time.time()})
+    write_text(folder / PROGRESS, text + "\n")
+
+
+def read_progress(folder):
+    """Returns what the member's training last said of itself, or None."""
+    return _read_json(folder / PROGRESS)
+
+
+def write_failure(folder, error):
+    """Notes why a training ended: one line, with process and time. Where even that is impossible, nothing."""
+    line = str(error) if isinstance(error, TOLD_ERRORS) else f"{type(error).__name__}: {error}"
+    note = {"error": " ".join(line.split()), **describe_process(), "time": time.time()}
+    with contextlib.suppress(OSError):
+        write_text(folder / FAILURE, json.dumps(note) + "\n")
+
+
+def read_failure(folder):
+    """Returns the note of `write_failure`, or None."""
+    return _read_json(folder / FAILURE)
+
+
+def _read_json(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

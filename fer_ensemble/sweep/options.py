@@ -1,0 +1,54 @@
+"""The choices of a sweep: one frozen class, whose fields are flags of `sweep.py`."""
+
+import dataclasses
+
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS
+from fer_ensemble.ensemble.parts import OOF
+
+# A part of the predictions, what `metrics.score` says of it, and whether more is better. None is on PrivateTest.
+OBJECTIVES = {
+    "oof_accuracy": (OOF, "accuracy", True),
+    "oof_log_loss": (OOF, "log_loss", False),
+    "public_accuracy": (SPLITS[PUBLIC_TEST], "accuracy", True),
+}
+
+
+def _setting(default, text, choices=None):
+    return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepOptions:
+    """What a sweep looks for, and how long.
+
+    Raises:
+        UserError: If a value is out of its range.
+    """
+
+    trials: int = _setting(
+        20,
+        "Trials of the study in all, by all the processes that share it, the pruned and the failed ones too. More "
+        "than before: it goes on.",
+    )
+    objective: str = _setting(
+        "oof_accuracy",
+        "What the best trial is best at. oof_accuracy, oof_log_loss: on the held-out images of the folds that are "
+        "trained, all together; public_accuracy: on PublicTest, which then tests nothing.",
+        choices=tuple(OBJECTIVES),
+    )
+    folds: str = _setting(
+        "0", "Comma-separated: a trial trains a member on each of these. More of them: less noise, more time."
+    )
+    prune: str = _setting(
+        "median",
+        "median: a trial stops when, at the same share of its training, the held-out images of its first fold are "
+        "predicted worse than in half of the trials so far, after the first quarter and 5 complete trials; none: "
+        "all trials end.",
+        choices=("median", "none"),
+    )
+    study: str = _setting("", "Folder of the study; empty: EXPERIMENTS/sweep.")
+
+    def __post_init__(self):
+        if self.trials < 1:
+            raise UserError(f"`trials` must be at least 1. Received: {self.trials}.")

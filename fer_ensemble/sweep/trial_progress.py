@@ -1,0 +1,91 @@
+"""How far a sweep is: a line when a trial begins or ends and, on a terminal, one live line besides."""
+
+import statistics
+
+from fer_ensemble.launch.display import LiveLine, read_report
+from fer_ensemble.report.tables import format_seconds
+from fer_ensemble.sweep.scores import COMPLETE, RUNNING, find_best, format_objective, format_params
+
+
+def estimate_seconds_left(results, trials, own):
+    """Estimates when a study will have all its trials.
+
+    Args:
+        results: List of `fer_ensemble.sweep.scores.Result`.
+        trials: How many it is to have.
+        own: Number of this process's present or last trial.
+
+    Returns:
+        Seconds: the median duration of a trial times the trials that are left, shared out over the processes at
+        work; None before the first has ended.
+    """
+    durations = [one.duration for one in results if one.ended and one.duration]
+    if not durations:
+        return None
+    left = max(trials, len(results)) - sum(one.ended for one in results)
+    others = sum(one.state == RUNNING and one.number != own for one in results)
+    return left * statistics.median(durations) / (others + 1)
+
+
+class Display(LiveLine):
+    """Tells what becomes of the trials of this process. Use it as a context.
+
+    Args:
+        trials: How many trials the study is to have.
+        objective: Key of `OBJECTIVES`.
+    """
+
+    def __init__(self, trials, objective):
+        super().__init__(trials)
+        self._trials = trials
+        self._objective = objective
+        self._overall = ""
+        self._ended = 0
+
+    def begin(self, trial, place, results):
+        """Tells that a trial, an `optuna.trial.Trial`, begins or goes on in its folder, `place`."""
+        self._sum_up(results, trial.number)
+        turn = "goes on" if any(place.glob("exp_*")) else "begins"
+        self._say(f"trial {trial.number} {turn}: {format_params(trial.params)}: {place}")
+
+    def end(self, result, results):
+        """Tells what became of a trial.
+
+        Args:
+            result: Its `Result`.
+            results: Those of the whole study.
+        """
+        self._sum_up(results, result.number)
+        what = format_objective(result.value, self._objective) if result.state == COMPLETE else result.state
+        why = f" ({result.error})" if result.error else ""
+        after = f"after {format_seconds(result.seconds)} of training" if result.ended else "and is to go on"
+        self._say(f"trial {result.number}: {what}{why} {after}; {self._overall}")
+
+    def watch(self, members):
+        """Returns a `watch` of `run_jobs` that shows how far a trial's members, `PlannedMember`, are."""
+
+        def show(runs):
+            if not self._bar:
+                return
+            reports = [report for run in runs if run.exit_code is None and (report := read_report(run))]
+            facts = [f"epoch {report['epoch']:.1f}/{report['epochs']}" for report in reports[:1]]
+            if len(members) > 1:
+                complete = sum(run.exit_code == 0 for run in runs) + sum(one.complete for one in members)
+                facts.insert(0, f"{complete}/{len(members)} folds")
+            self._bar.update(
+                self._bar.task_ids[0], completed=self._ended, description="  ".join([self._overall, *facts])
+            )
+            self._bar.refresh()
+
+        return show
+
+    def _sum_up(self, results, own):
+        self._ended = sum(one.ended for one in results)
+        best = find_best(results, self._objective)
+        left = estimate_seconds_left(results, self._trials, own)
+        facts = [f"{self._ended} of {self._trials} trials"]
+        if best:
+            facts.append(f"best {format_objective(best.value, self._objective)} (trial {best.number})")
+        if left:
+            facts.append(f"about {format_seconds(left)} left")
+        self._overall = ", ".join(facts)

@@ -1,0 +1,127 @@
+"""How a training tells how far it is: a bar for a person, lines for a log, a file for the launcher."""
+
+import sys
+import time
+
+import keras
+
+from fer_ensemble.members.directory import write_progress
+
+SECONDS_BETWEEN_FILES = 2
+
+
+class Progress(keras.callbacks.Callback):
+    """Shows loss, accuracy, images per second and time left, and keeps `progress.json` up to date.
+
+    Args:
+        folder: The member's folder.
+        epochs: Epochs of the whole training.
+        steps: Steps in a whole epoch; the first epoch of a resumed training may have fewer.
+        batch_size: Images per step.
+    """
+
+    def __init__(self, folder, epochs, steps, batch_size):
+        super().__init__()
+        self._folder = folder
+        self._epochs = epochs
+        self._steps = steps
+        self._batch_size = batch_size
+        self._written = 0.0
+        self._timed_steps = 0
+        self._seconds_in_steps = 0.0
+        self._bar = make_bar() if sys.stderr.isatty() else None
+
+    def on_train_begin(self, logs=None):
+        self._step_ended = None
+        self._skipped = self._steps - self.params["steps"]
+        if self._bar:
+            self._bar.start()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+        self._last_step = self._skipped - 1
+        self._began = time.monotonic()
+        if self._bar:
+            for task in self._bar.task_ids:
+                self._bar.remove_task(task)
+            label = f"epoch {epoch + 1}/{self._epochs}"
+            self._task = self._bar.add_task(label, total=self._steps, facts="")
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.monotonic()
+        # Of several steps per call, Keras counts those that are missing at the end, too.
+        batch = min(self._skipped + batch, self._steps - 1)
+        advanced, self._last_step = batch - self._last_step, batch
+        # The first call is the one that compiles: it says nothing about the others.
+        if self._step_ended is not None:
+            self._seconds_in_steps += now - self._step_ended
+            self._timed_steps += advanced
+        self._step_ended = now
+        if self._bar:
+            facts = f"loss {logs['loss']:.3f}  accuracy {logs['accuracy']:.1%}  {self._describe_speed()}"
+            self._bar.update(self._task, completed=batch + 1, facts=facts)
+        if time.time() - self._written >= SECONDS_BETWEEN_FILES:
+            self._write(self._epoch + (batch + 1) / self._steps)
+
+    def on_epoch_end(self, epoch, logs=None):
+        held_out = f"  held out: {logs['val_accuracy']:.1%}" if logs.get("val_accuracy") is not None else ""
+        line = (
+            f"epoch {epoch + 1}/{self._epochs}  loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.1%}"
+            f"{held_out}  {self._describe_speed()}"
+        )
+        (self._bar.console.print if self._bar else print)(line)
+        sys.stdout.flush()
+        self._step_ended = time.monotonic()  # looking at the held-out fold is not training
+        self._write(epoch + 1)
+
+    def on_train_end(self, logs=None):
+        self.stop()
+
+    def stop(self):
+        """Takes the bar off the screen."""
+        if self._bar:
+            self._bar.stop()
+
+    @property
+    def images_per_second(self):
+        """Images per second of training steps, without compiling and validation; None before two steps."""
+        if not self._seconds_in_steps:
+            return None
+        return self._timed_steps * self._batch_size / self._seconds_in_steps
+
+    def _seconds_left(self, epochs_done):
+        speed = self.images_per_second
+        images = (self._epochs - epochs_done) * self._steps * self._batch_size
+        return images / speed if speed else None
+
+    def _describe_speed(self):
+        speed = self.images_per_second
+        if not speed:
+            return ""
+        left = self._seconds_left(self._epoch + (self._last_step + 1) / self._steps)
+        minutes, seconds = divmod(round(left), 60)
+        return f"{speed:,.0f} images/s  {minutes // 60}:{minutes % 60:02d}:{seconds:02d} left"
+
+    def _write(self, epochs_done):
+        self._written = time.time()
+        progress = {
+            "epoch": epochs_done,
+            "epochs": self._epochs,
+            "images_per_second": self.images_per_second,
+            "seconds_left": self._seconds_left(epochs_done),
+        }
+        write_progress(self._folder, progress)
+
+
+def make_bar():
+    """Returns a `rich.progress.Progress` on stderr, whose tasks have a field `facts`."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[facts]}"),
+    )
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -1,0 +1,110 @@
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fer_ensemble.base.stop_signals import STOP_SIGNALS, Stopped
+
+BEGIN = """
+import contextlib, os, signal, sys, time
+from fer_ensemble.base import stop_signals
+stop_signals.heed()
+def send(number=signal.SIGTERM):
+    os.kill(os.getpid(), number)
+"""
+
+
+def run(python, code):
+    return python("-c", BEGIN + code)
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_a_stop_signal_raises_where_it_comes(python, number):
+    result = run(python, f"send({int(number)})\nprint('went on')")
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr.endswith(f"fer_ensemble.base.stop_signals.Stopped: stopped by {number.name}\n")
+
+
+def test_it_passes_what_catches_any_exception(python):
+    code = """
+try:
+    try: send()
+    except Exception: print("taken for a failure")
+except stop_signals.Stopped as stopped: print(stopped.signal.name)
+"""
+    assert run(python, code).stdout == "SIGTERM\n"
+
+
+def test_a_deferred_signal_waits_for_the_check(python):
+    code = """
+try:
+    with stop_signals.deferred():
+        send(signal.SIGUSR1)
+        print(stop_signals.received())
+        stop_signals.check()
+        print("went on")
+except stop_signals.Stopped as stopped: print(stopped)
+"""
+    assert run(python, code).stdout == "True\nstopped by SIGUSR1\n"
+
+
+def test_a_deferred_signal_is_raised_at_the_end_of_the_block_at_the_latest(python):
+    code = """
+try:
+    with stop_signals.deferred():
+        send()
+        print("done")
+    print("went on")
+except stop_signals.Stopped as stopped: print(stopped)
+"""
+    assert run(python, code).stdout == "done\nstopped by SIGTERM\n"
+
+
+def test_the_same_wish_twice_is_one_wish(python):
+    # As when both the shell and the scheduler pass it on.
+    code = """
+with contextlib.suppress(stop_signals.Stopped), stop_signals.deferred():
+    send(signal.SIGTERM); send(signal.SIGUSR1); send(signal.SIGTERM)
+    print("saved")
+"""
+    assert run(python, code).stdout == "saved\n"
+
+
+def test_a_second_signal_ends_at_once():
+    code = BEGIN + "with stop_signals.deferred():\n    print('deaf', flush=True)\n    while True: time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"deaf\n"
+        process.send_signal(signal.SIGTERM)
+        time.sleep(1.2)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == -signal.SIGTERM
+
+
+def test_what_is_ignored_stays_ignored(python):
+    code = (
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN); stop_signals.heed(); send(signal.SIGHUP); print('went on')"
+    )
+    assert run(python, code).stdout == "went on\n"
+
+
+def test_it_tells_where_the_work_stands():
+    assert str(Stopped(signal.SIGTERM, "it stands at epoch 3")) == "stopped by SIGTERM: it stands at epoch 3"
+
+
+def test_where_nothing_can_be_raised_it_is_raised_a_moment_later(python):
+    code = """
+import gc
+def collecting(phase, info):
+    if phase == "start": send()
+gc.callbacks.append(collecting)
+try:
+    gc.collect()
+    gc.callbacks.clear()
+    time.sleep(100)
+except stop_signals.Stopped as stopped: print(stopped)
+"""
+    result = run(python, code)
+    assert (result.stdout, result.stderr) == ("stopped by SIGTERM\n", "")

@@ -1,0 +1,91 @@
+import re
+import sys
+import time
+
+import pytest
+
+from fer_ensemble.launch.display import Display, MemberTime, estimate_seconds_left
+from fer_ensemble.launch.local import Job, run_jobs
+from fer_ensemble.launch.plan import plan_members
+from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+
+
+def test_while_nothing_is_known_there_is_no_estimate():
+    assert estimate_seconds_left([MemberTime("cnn", spent=5.0), MemberTime("cnn")], workers=1) is None
+
+
+def test_members_not_begun_take_as_long_as_those_of_their_architecture():
+    times = [
+        MemberTime("cnn", spent=100.0, left=0.0),
+        MemberTime("cnn", spent=20.0, left=60.0),  # 80 in all, so CNNs take 90
+        MemberTime("resnet", spent=50.0, left=150.0),  # 200
+        MemberTime("cnn"),
+        MemberTime("resnet"),
+    ]
+    assert estimate_seconds_left(times, workers=2) == pytest.approx((60 + 150 + 90 + 200) / 2)
+
+
+def test_a_member_that_has_begun_but_tells_nothing_has_the_rest_of_the_mean_left():
+    times = [MemberTime("cnn", spent=100.0, left=0.0), MemberTime("cnn", spent=30.0)]
+    assert estimate_seconds_left(times, workers=1) == pytest.approx(70.0)
+    times = [MemberTime("cnn", spent=100.0, left=0.0), MemberTime("cnn", spent=130.0)]
+    assert estimate_seconds_left(times, workers=1) == 0.0
+
+
+def test_an_unknown_architecture_is_taken_for_the_mean_of_all():
+    times = [MemberTime("cnn", spent=10.0, left=30.0), MemberTime("resnet")]
+    assert estimate_seconds_left(times, workers=1) == pytest.approx(30 + 40)
+
+
+def test_it_takes_no_less_than_the_longest_member():
+    times = [MemberTime("cnn", spent=0.0, left=100.0), MemberTime("cnn", spent=0.0, left=20.0)]
+    assert estimate_seconds_left(times, workers=4) == pytest.approx(100.0)
+
+
+def test_a_failure_tells_nothing_of_the_time():
+    times = [MemberTime("cnn", spent=None, left=0.0), MemberTime("cnn")]
+    assert estimate_seconds_left(times, workers=1) is None
+
+
+def test_off_a_terminal_each_member_gets_a_line_when_it_begins_and_when_it_ends(tmp_path, capsys):
+    options = TrainingOptions(experiments=str(tmp_path))
+    members = plan_members([("cnn", 0), ("cnn", 1)], [0], TrainingSettings(), options)
+    codes = [f"raise SystemExit({code})" for code in (0, 3)]
+    jobs = [
+        Job(member.name, [sys.executable, "-c", code], member.folder / "train.log")
+        for member, code in zip(members, codes, strict=True)
+    ]
+    with Display(members, workers=1) as display:
+        run_jobs(jobs, [{}], display)
+        display([])  # says nothing twice, and nothing without news
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.split(" after|:", line)[0] for line in lines] == [
+        "exp_0/cnn_0 begins",
+        "exp_0/cnn_0 complete",
+        "exp_0/cnn_1 begins",
+        "exp_0/cnn_1 NOT complete",
+    ]
+    assert re.search(r"1 of 2 members complete, about \d+ s left$", lines[1])
+    assert lines[3].endswith("1 of 2 members complete")
+
+
+def test_what_a_running_member_says_of_its_time_left_is_used(tmp_path, capsys):
+    options = TrainingOptions(experiments=str(tmp_path))
+    members = plan_members([("cnn", 0), ("resnet", 0)], [0], TrainingSettings(), options)
+    code = (
+        "import json, os, sys, time; open(sys.argv[1], 'w').write(json.dumps({'pid': os.getpid(), 'epoch': 1.0,"
+        "'epochs': 4, 'images_per_second': 10.0, 'seconds_left': 7200})); time.sleep(float(sys.argv[2]))"
+    )
+    jobs = [
+        Job(
+            member.name,
+            [sys.executable, "-c", code, str(member.folder / "progress.json"), seconds],
+            member.folder / "train.log",
+        )
+        for member, seconds in zip(members, ("1.5", "0.3"), strict=True)
+    ]
+    began = time.monotonic()
+    run_jobs(jobs, [{}, {}], Display(members, workers=2))
+    assert time.monotonic() - began < 10
+    ended = [line for line in capsys.readouterr().out.splitlines() if "exp_0/resnet_0 complete" in line]
+    assert ended[0].endswith("1 of 2 members complete, about 2 h 00 min left")

@@ -141,4 +141,4 @@ def test_the_command_reports_a_mistake_in_one_line(arguments, message):
 
 
 def test_the_help_tells_what_the_sample_is():
-    assert "schematic faces in FER2013's own CSV format" in run_command("--help").stdout
+    assert "Draws the bundled sample anew" in run_command("--help").stdout

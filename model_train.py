@@ -35,9 +35,9 @@ def main(arguments):
     options = settings_from_flags(TrainingOptions)
     range_test = settings_from_flags(RangeTestOptions)
     if range_test.find_learning_rate:
-        from fer_ensemble.report.learning_rate_plot import report_range_test
+        from fer_ensemble.commands.find_learning_rate import find_learning_rate
 
-        return report_range_test(settings, options, range_test.find_steps)
+        return find_learning_rate(settings, options, range_test.find_steps)
     from fer_ensemble.training.member import train_member
 
     return train_member(settings, options)

@@ -28,7 +28,7 @@ from absl import flags
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.commands.edge import define_flags, run, settings_from_flags
 from fer_ensemble.launch.plan import parse_folds
-from fer_ensemble.sweep.options import SweepOptions
+from fer_ensemble.sweep.sweep_options import SweepOptions
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 from fer_ensemble.training.variations import VARY_HELP
 

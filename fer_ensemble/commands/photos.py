@@ -8,17 +8,18 @@ import numpy as np
 
 from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.words import percent
 from fer_ensemble.commands.predict import NO_CALIBRATION, PUBLIC, gather_members
 from fer_ensemble.data.readers.pictures import read_face
 from fer_ensemble.ensemble.combine import combine_probabilities
+from fer_ensemble.ensemble.held_out_calibration import TEST, calibrate_out_of_fold
 from fer_ensemble.ensemble.parts import OOF, combine_part, join_parts
 from fer_ensemble.ensemble.weighting import resolve_way, weigh_members
-from fer_ensemble.evaluation.figures import TEST, calibrate_out_of_fold
 from fer_ensemble.members.collection import member_predictions
 from fer_ensemble.members.predictions import predict_probabilities
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.members.views import VIEWS
-from fer_ensemble.report.tables import format_table, percent
+from fer_ensemble.report.text_tables import format_table
 from fer_ensemble.scoring.metrics import predicted_labels
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"}

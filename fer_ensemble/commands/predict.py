@@ -7,24 +7,20 @@ from fer_ensemble import __version__
 from fer_ensemble.base.atomic_files import write_text
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS
-from fer_ensemble.ensemble.parts import OOF, combine_part, join_parts
+from fer_ensemble.ensemble.held_out_calibration import TEST, calibrate_out_of_fold
+from fer_ensemble.ensemble.parts import OOF, combine_part, join_parts, sum_by_run
 from fer_ensemble.ensemble.weighting import resolve_way, weigh_members
-from fer_ensemble.evaluation.figures import (
-    TEST,
-    calibrate_out_of_fold,
-    compare_weightings,
-    describe_part,
-    sum_by_run,
-)
 from fer_ensemble.evaluation.label_noise import find_likely_wrong
-from fer_ensemble.evaluation.source import describe_copies, find_data, votes_of
+from fer_ensemble.evaluation.part_scores import describe_part
+from fer_ensemble.evaluation.predicted_images import describe_copies, find_data, votes_of
+from fer_ensemble.evaluation.weightings import compare_weightings
 from fer_ensemble.members import directory
 from fer_ensemble.members.collection import collect_members, member_predictions
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.report.galleries import show_conflicts, show_likely_wrong, show_mistakes
-from fer_ensemble.report.outputs import write_likely_wrong, write_results
-from fer_ensemble.report.page import format_html
-from fer_ensemble.report.text import TITLES, format_report
+from fer_ensemble.report.result_files import write_likely_wrong, write_results
+from fer_ensemble.report.result_page import format_html
+from fer_ensemble.report.score_tables import TITLES, format_report
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings
 
 PUBLIC = SPLITS[PUBLIC_TEST]

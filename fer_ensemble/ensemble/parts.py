@@ -7,7 +7,7 @@ import numpy as np
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import UNLABELLED
 from fer_ensemble.ensemble.combine import combine_probabilities
-from fer_ensemble.scoring.metrics import score
+from fer_ensemble.scoring.metrics import predicted_labels, score
 
 OOF = "oof"
 
@@ -130,6 +130,27 @@ def score_all(part, run_names):
 def run_of(member):
     """Returns the run of a member's name: `cnn_0` of `exp_2/cnn_0`."""
     return member.rpartition("/")[2]
+
+
+def sum_by_run(part, weights):
+    """Returns the weights of the runs: a dict of the sums over their members."""
+    sums = {}
+    for member, weight in zip(part.members, weights.tolist(), strict=True):
+        sums[run_of(member)] = sums.get(run_of(member), 0.0) + weight
+    return sums
+
+
+def predicted_and_labelled(part, probabilities):
+    """Tells which images of a part have a label and are predicted: bool, shape `(images,)`."""
+    return (part.labels != UNLABELLED) & ~np.isnan(probabilities[:, 0])
+
+
+def correct_images(part, probabilities):
+    """Tells which images are predicted right: float64, shape `(images,)`, 1 or 0, NaN where that is not known."""
+    known = predicted_and_labelled(part, probabilities)
+    correct = np.full(len(known), np.nan)
+    correct[known] = predicted_labels(probabilities[known]) == part.labels[known]
+    return correct
 
 
 def _average_run(name, run, members):

@@ -4,8 +4,8 @@ import dataclasses
 import sys
 import time
 
+from fer_ensemble.base.words import format_seconds
 from fer_ensemble.members.directory import read_progress
-from fer_ensemble.report.tables import format_seconds
 
 
 @dataclasses.dataclass(frozen=True)

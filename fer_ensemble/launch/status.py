@@ -3,8 +3,8 @@
 import dataclasses
 import time
 
+from fer_ensemble.base.words import format_seconds
 from fer_ensemble.members import directory
-from fer_ensemble.report.tables import format_seconds
 from fer_ensemble.training.state import read_notes
 
 WAITING, RUNNING, INTERRUPTED = "waiting", "running", "interrupted"

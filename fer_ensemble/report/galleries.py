@@ -7,7 +7,7 @@ import io
 import numpy as np
 
 from fer_ensemble.data.dataset import SPLITS, UNLABELLED
-from fer_ensemble.evaluation.source import positions_of
+from fer_ensemble.evaluation.predicted_images import positions_of
 from fer_ensemble.scoring.metrics import predicted_labels
 
 FACES = 24  # of each gallery: 2 to 6 full rows on the screens there are

@@ -1,57 +1,30 @@
-"""What `model_train.py --find_learning_rate` found: a table, a picture, and a suggestion."""
+"""The search for a learning rate as a picture."""
 
-import pathlib
-
-from fer_ensemble.base.atomic_files import replacing
-from fer_ensemble.base.errors import UserError
-from fer_ensemble.members.directory import member_name
-from fer_ensemble.report.outputs import write_csv
-from fer_ensemble.report.plots import draw_range_test
-
-FOLDER = "learning_rate"  # in that of the experiments, beside the members' exp_<fold>
-REACH = 0.05  # share of the steps, on either side, that a loss is averaged and its slope measured over
+from fer_ensemble.report.drawing import DOTS_PER_INCH, format_png, make_panel
 
 
-def report_range_test(settings, options, steps):
-    """Runs the range test, and writes and prints what it found.
-
-    Writes `EXPERIMENTS/learning_rate/exp_FOLD-RUN.csv`, a row for each step, and `.png`, in the place of those of
-    an earlier search. No member is touched.
+def draw_range_test(rates, losses, smoothed, suggested, title):
+    """Draws the loss of each step of a range test over its learning rate.
 
     Args:
-        settings: `TrainingSettings`.
-        options: `TrainingOptions`.
-        steps: Training steps.
+        rates: Float array of shape `(steps,)`, ascending.
+        losses: Float array of shape `(steps,)`, in nats.
+        smoothed: The same, smoothed.
+        suggested: Tuple of the rates at which the loss falls fastest and is lowest, or None.
+        title: What was trained.
 
-    Raises:
-        UserError: If the loss is no number from the beginning.
+    Returns:
+        Bytes of a PNG image.
     """
-    from fer_ensemble.training.learning_rate_search import run_range_test, smooth, suggest_rates
-
-    rates, losses = run_range_test(settings, options, steps)
-    if not len(rates):
-        raise UserError(
-            "The loss must be a finite number, but is none at the first step: is there an error in the data?"
-        )
-    reach = max(1, round(REACH * steps))
-    smoothed = smooth(losses, reach)
-    suggested = suggest_rates(rates, smoothed, reach)
-    folder = pathlib.Path(options.experiments) / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    name = member_name(settings.fold, settings.run).replace("/", "-")
-    rows = zip(rates, losses, smoothed, strict=True)
-    header = ["learning_rate", "loss", "smoothed_loss"]
-    write_csv(folder / f"{name}.csv", [header, *([f"{value:.6g}" for value in row] for row in rows)])
-    with replacing(folder / f"{name}.png") as temporary:
-        temporary.write_bytes(
-            draw_range_test(rates, losses, smoothed, suggested, f"{settings.run}, {settings.optimizer}")
-        )
-    print(f"written to {folder}: {name}.png, {name}.csv")
-    if suggested is None:
-        print("The loss was never lower than at the beginning: no learning rate to suggest.")
-        return
-    steepest, lowest = suggested
-    print(
-        f"The loss falls fastest at {steepest:.2g} and is lowest at {lowest:.2g}. "
-        f"Try --learning_rate={steepest:.2g}, or a tenth of the latter, --learning_rate={lowest / 10:.2g}"
-    )
+    figure, axes = make_panel(6.4, 4.2)
+    figure.set_dpi(DOTS_PER_INCH)
+    axes.plot(rates, losses, ".", color="#56B4E9", markersize=3, label="each step")
+    axes.plot(rates, smoothed, color="#0072B2", label="smoothed")
+    names = ("falls fastest: {:.2g}", "lowest: {:.2g}")
+    for name, rate, colour in zip(names, suggested or (), ("#D55E00", "#E69F00"), strict=False):
+        axes.axvline(rate, color=colour, linestyle=":", label=name.format(rate))
+    first, lowest = smoothed[: max(1, len(smoothed) // 10)].max(), smoothed.min()
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss / nats", title=title)
+    axes.set_ylim(lowest - 0.2 * (first - lowest) - 0.05, first + (first - lowest) + 0.05)
+    axes.legend(frameon=False)
+    return format_png(figure)

@@ -8,20 +8,10 @@ from fer_ensemble.base.atomic_files import write_text
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.store import load_dataset
 from fer_ensemble.launch.plan import parse_folds
-from fer_ensemble.sweep.options import OBJECTIVES
-from fer_ensemble.sweep.scores import (
-    BEST,
-    ERROR,
-    FAILED,
-    find_best,
-    format_results,
-    list_results,
-    write_best_flags,
-    write_trials,
-)
-from fer_ensemble.sweep.search import parse_search
+from fer_ensemble.sweep.search_ranges import parse_search
 from fer_ensemble.sweep.study import claimed_trial, import_optuna, locked, open_study, trial_folder
 from fer_ensemble.sweep.study_page import format_page
+from fer_ensemble.sweep.sweep_options import OBJECTIVES
 from fer_ensemble.sweep.trial import (
     Pruner,
     TrialFailed,
@@ -34,6 +24,16 @@ from fer_ensemble.sweep.trial import (
     train_trial,
 )
 from fer_ensemble.sweep.trial_progress import Display
+from fer_ensemble.sweep.trial_results import (
+    BEST,
+    ERROR,
+    FAILED,
+    find_best,
+    format_results,
+    list_results,
+    write_best_flags,
+    write_trials,
+)
 
 # So many of this process in a row, and it is not the values that are to blame.
 FAILURES = 3
@@ -43,7 +43,7 @@ class Sweep:
     """A sweep of this process.
 
     Args:
-        search: List of `NAME=KIND:VALUES`, see `fer_ensemble.sweep.search`.
+        search: List of `NAME=KIND:VALUES`, see `fer_ensemble.sweep.search_ranges`.
         settings: The `TrainingSettings` that all trials share; its fold counts for nothing.
         options: `TrainingOptions`; its `experiments` is the place of the study if that is not named.
         sweep: `SweepOptions`.

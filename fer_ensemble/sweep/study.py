@@ -117,7 +117,7 @@ def claimed_trial(study, folder, trials, ranges):
         study: `optuna.Study`.
         folder: Its folder.
         trials: How many trials the study is to have in all.
-        ranges: List of `fer_ensemble.sweep.search.Range`.
+        ranges: List of `fer_ensemble.sweep.search_ranges.Range`.
 
     Yields:
         `optuna.trial.Trial`, which no other process is given within the block, with a value of each range; None

@@ -3,18 +3,18 @@
 import dataclasses
 import pathlib
 
-from fer_ensemble.report.page import render_page
-from fer_ensemble.sweep.options import OBJECTIVES
-from fer_ensemble.sweep.scores import (
+from fer_ensemble.report.html_page import render_page
+from fer_ensemble.sweep.study_plots import draw_progress, draw_setting
+from fer_ensemble.sweep.sweep_options import OBJECTIVES
+from fer_ensemble.sweep.trial_results import (
     COMPLETE,
     find_best,
     format_brief,
     format_objective,
     rank_results,
 )
-from fer_ensemble.sweep.study_plots import draw_progress, draw_setting
 
-TEMPLATE = pathlib.Path(__file__).with_name("page.html.jinja")
+TEMPLATE = pathlib.Path(__file__).with_name("study_page.html.jinja")
 # With fewer trials, which setting matters is anybody's guess.
 TRIALS_FOR_IMPORTANCE = 10
 

@@ -1,7 +1,7 @@
 """Pictures of a study, as SVG for its page."""
 
-from fer_ensemble.report.plots import INK, format_svg, make_figure
-from fer_ensemble.sweep.search import format_value
+from fer_ensemble.report.drawing import INK, format_svg, make_panel
+from fer_ensemble.sweep.search_ranges import format_value
 
 COLOUR, BEST_COLOUR = "#0072B2", "#D55E00"
 
@@ -20,7 +20,7 @@ def draw_progress(numbers, values, maximize, label):
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = make_figure(4.4, 3.4)
+    figure, axes = make_panel(4.4, 3.4)
     best = []
     for value in values:
         best.append(value if not best else max(best[-1], value) if maximize else min(best[-1], value))
@@ -37,7 +37,7 @@ def draw_setting(one, tried, values, best, label):
     """Draws the objective over the values of one setting.
 
     Args:
-        one: The setting's `fer_ensemble.sweep.search.Range`.
+        one: The setting's `fer_ensemble.sweep.search_ranges.Range`.
         tried: Its value in each complete trial.
         values: The trials' objectives.
         best: Position of the best trial.
@@ -46,7 +46,7 @@ def draw_setting(one, tried, values, best, label):
     Returns:
         SVG, as text; the best trial stands out.
     """
-    figure, axes = make_figure(4.4, 3.4)
+    figure, axes = make_panel(4.4, 3.4)
     if one.kind == "choice":
         tried = [one.values.index(value) for value in tried]
         axes.set_xticks(range(len(one.values)), map(format_value, one.values))

@@ -13,7 +13,7 @@ from fer_ensemble.launch.workers import find_gpus, worker_environments
 from fer_ensemble.members import directory
 from fer_ensemble.members.predictions import read_predictions
 from fer_ensemble.scoring.metrics import score
-from fer_ensemble.sweep.options import OBJECTIVES
+from fer_ensemble.sweep.sweep_options import OBJECTIVES
 from fer_ensemble.training.variations import vary_settings
 
 # Of a member that someone stopped, or that another process trains: it is to go on, not to be told as failed.

@@ -2,16 +2,16 @@
 
 import statistics
 
+from fer_ensemble.base.words import format_seconds
 from fer_ensemble.launch.display import LiveLine, read_report
-from fer_ensemble.report.tables import format_seconds
-from fer_ensemble.sweep.scores import COMPLETE, RUNNING, find_best, format_objective, format_params
+from fer_ensemble.sweep.trial_results import COMPLETE, RUNNING, find_best, format_objective, format_params
 
 
 def estimate_seconds_left(results, trials, own):
     """Estimates when a study will have all its trials.
 
     Args:
-        results: List of `fer_ensemble.sweep.scores.Result`.
+        results: List of `fer_ensemble.sweep.trial_results.Result`.
         trials: How many it is to have.
         own: Number of this process's present or last trial.
 

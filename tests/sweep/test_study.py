@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from fer_ensemble.members.directory import held, member_folder
-from fer_ensemble.sweep.search import parse_search
+from fer_ensemble.sweep.search_ranges import parse_search
 from fer_ensemble.sweep.study import claimed_trial, open_study, trial_folder
 from fer_ensemble.training.settings import TrainingSettings
 

@@ -3,11 +3,12 @@
 import dataclasses
 
 from fer_ensemble.base.atomic_files import write_text
-from fer_ensemble.report.outputs import write_csv
-from fer_ensemble.report.tables import format_table, percent
-from fer_ensemble.sweep.options import OBJECTIVES
-from fer_ensemble.sweep.search import format_value
+from fer_ensemble.base.words import percent
+from fer_ensemble.report.result_files import write_csv
+from fer_ensemble.report.text_tables import format_table
+from fer_ensemble.sweep.search_ranges import format_value
 from fer_ensemble.sweep.study import is_taken, trial_folder
+from fer_ensemble.sweep.sweep_options import OBJECTIVES
 from fer_ensemble.sweep.trial import count_seconds
 
 COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"

@@ -1,8 +1,9 @@
 """The results as the tables that `predict.py` prints."""
 
+from fer_ensemble.base.words import percent, percent_interval
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
 from fer_ensemble.ensemble.parts import OOF
-from fer_ensemble.report.tables import format_table, percent, percent_interval
+from fer_ensemble.report.text_tables import format_table
 
 TITLES = {OOF: "OOF", SPLITS[PUBLIC_TEST]: "PublicUse", SPLITS[PRIVATE_TEST]: "PrivateUse"}
 

@@ -9,11 +9,11 @@ import numpy as np
 from fer_ensemble.base.atomic_files import replacing, write_text
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, TRAINING, UNLABELLED
 from fer_ensemble.ensemble.parts import OOF
-from fer_ensemble.evaluation.figures import correctness
+from fer_ensemble.evaluation.part_scores import correctness
 from fer_ensemble.evaluation.voters import majority_labels
-from fer_ensemble.report.plots import draw_confusion_matrix
-from fer_ensemble.report.tables import predictions_table
-from fer_ensemble.report.text import TITLES
+from fer_ensemble.report.confusion_picture import draw_confusion_matrix
+from fer_ensemble.report.score_tables import TITLES
+from fer_ensemble.report.text_tables import predictions_table
 from fer_ensemble.scoring.comparisons import compare_pairs
 from fer_ensemble.scoring.metrics import predicted_labels
 

@@ -1,4 +1,4 @@
-from fer_ensemble.report.page import describe_provenance
+from fer_ensemble.report.result_page import describe_provenance
 
 
 def record(model, **settings):

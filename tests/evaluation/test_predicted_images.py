@@ -4,7 +4,7 @@ import numpy as np
 
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.store import write_dataset
-from fer_ensemble.evaluation.source import describe_copies, find_data, positions_of
+from fer_ensemble.evaluation.predicted_images import describe_copies, find_data, positions_of
 
 
 def record_of(dataset, name="tiny.h5"):

@@ -1,7 +1,7 @@
 import optuna
 import pytest
 
-from fer_ensemble.sweep.search import parse_search
+from fer_ensemble.sweep.search_ranges import parse_search
 from fer_ensemble.training.settings import TrainingSettings
 
 SETTINGS = TrainingSettings()

@@ -2,9 +2,9 @@ import csv
 
 import pytest
 
-from fer_ensemble.sweep import scores
-from fer_ensemble.sweep.scores import Result
+from fer_ensemble.sweep import trial_results as scores
 from fer_ensemble.sweep.trial_progress import estimate_seconds_left
+from fer_ensemble.sweep.trial_results import Result
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 
 

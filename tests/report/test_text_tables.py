@@ -3,7 +3,8 @@ import csv
 import numpy as np
 import pytest
 
-from fer_ensemble.report.tables import format_seconds, format_table, percent, percent_interval, predictions_table
+from fer_ensemble.base.words import format_seconds, percent, percent_interval
+from fer_ensemble.report.text_tables import format_table, predictions_table
 
 
 @pytest.mark.parametrize(

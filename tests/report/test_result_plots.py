@@ -1,27 +1,13 @@
-import io
 import math
 import re
 import subprocess
 import sys
 
-import matplotlib.image
-import numpy as np
 import pytest
 
-from fer_ensemble.data.dataset import CLASS_NAMES
-from fer_ensemble.report.plots import draw_confusion_matrix, draw_reliability, draw_training_curves
+from fer_ensemble.report.result_plots import draw_reliability, draw_training_curves
 
-MATRIX = np.diag(np.arange(10, 80, 10)) + 1
 BINS = [{"images": 50, "confidence": place / 10, "accuracy": (place - 1) / 10} for place in range(3, 10)]
-
-
-def pixels(png):
-    return matplotlib.image.imread(io.BytesIO(png), format="png")[..., :3]
-
-
-def coloured(picture):
-    """The pixels that are not grey."""
-    return picture[np.ptp(picture, axis=-1) > 0.2]
 
 
 def history(epochs=5, **columns):
@@ -29,32 +15,6 @@ def history(epochs=5, **columns):
     rising = [1 - value / 4 for value in falling]
     measured = {"loss": falling, "accuracy": rising, "val_loss": falling, "val_accuracy": rising}
     return {"epoch": list(range(1, epochs + 1)), **measured, **columns}
-
-
-def test_a_confusion_matrix_is_the_same_bytes_each_time():
-    assert draw_confusion_matrix(MATRIX, CLASS_NAMES, "t") == draw_confusion_matrix(MATRIX, CLASS_NAMES, "t")
-
-
-def test_cells_are_coloured_by_their_share_of_the_true_class():
-    def ink(matrix):
-        return len(coloured(pixels(draw_confusion_matrix(matrix, ["a", "b"], "t"))))
-
-    colour_bar = ink([[0, 0], [0, 0]])
-    one_row = ink([[0, 1000], [0, 0]]) - colour_bar
-    # 10 images of 10 are as much as 1,000 of 1,000.
-    assert ink([[0, 1000], [0, 10]]) - colour_bar == pytest.approx(2 * one_row, rel=0.05)
-
-
-@pytest.mark.parametrize("classes", [2, 7, 12])
-def test_a_class_without_images_is_drawn_empty(classes):
-    names = [f"class number {place}" for place in range(classes)]
-    picture = pixels(draw_confusion_matrix(np.zeros((classes, classes), int), names, "nothing"))
-    assert picture.shape[0] > 100 * math.sqrt(classes)
-
-
-def test_a_matrix_that_does_not_fit_the_names_is_an_error():
-    with pytest.raises(ValueError, match=r"per class name \(7\). Received: shape \(6, 6\)"):
-        draw_confusion_matrix(np.eye(6, dtype=int), CLASS_NAMES, "t")
 
 
 def lines(svg, colour):
@@ -130,7 +90,7 @@ def test_no_members_are_an_error():
 
 
 def test_matplotlib_is_imported_only_to_draw():
-    check = "import sys, fer_ensemble.report.plots; sys.exit('matplotlib' in sys.modules)"
+    check = "import sys, fer_ensemble.report.result_plots; sys.exit('matplotlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
 
 

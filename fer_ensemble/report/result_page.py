@@ -8,13 +8,12 @@ from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
 from fer_ensemble.ensemble.parts import OOF, run_of
 from fer_ensemble.ensemble.weighting import WAYS
 from fer_ensemble.members.directory import fold_name
-from fer_ensemble.report.plots import draw_reliability, draw_training_curves
-from fer_ensemble.report.tables import format_seconds
-from fer_ensemble.report.text import TITLES
+from fer_ensemble.report.html_page import render_page
+from fer_ensemble.report.result_plots import draw_reliability, draw_training_curves
+from fer_ensemble.report.score_tables import TITLES
 from fer_ensemble.training.settings import TrainingSettings
 
-TEMPLATE = pathlib.Path(__file__).with_name("report.html.jinja")
-STYLE = pathlib.Path(__file__).with_name("style.css")
+TEMPLATE = pathlib.Path(__file__).with_name("result_page.html.jinja")
 MEANINGS = {
     OOF: "each training image that was held out, by the members that never saw it",
     SPLITS[PUBLIC_TEST]: "the contest's PublicTest: a second opinion",
@@ -65,32 +64,6 @@ def format_html(report, galleries, records, histories):
     )
 
 
-def render_page(template, **values):
-    """Fills in a page's template, with the style that all pages share.
-
-    Args:
-        template: `pathlib.Path` of a jinja template; its `<style>` is `{{ style | safe }}`.
-        values: What it speaks of. SVG, as `fer_ensemble.report.plots` draws it, takes the filter `safe`.
-
-    Returns:
-        HTML, as text.
-    """
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {
-        "percent": _percent,
-        "points": _points,
-        "share": _share,
-        "duration": format_seconds,
-        "p": _p,
-    }
-    style = STYLE.read_text(encoding="utf-8").rstrip()
-    return environment.from_string(template.read_text(encoding="utf-8")).render(style=style, **values)
-
-
 def describe_provenance(records):
     """Gathers the settings and circumstances of all members from their records.
 
@@ -123,19 +96,3 @@ def _distinct(dicts):
     """One dict from each key to its values in all of them, each once."""
     keys = dict.fromkeys(itertools.chain.from_iterable(dicts))
     return {key: ", ".join(sorted({str(one[key]) for one in dicts if key in one})) for key in keys}
-
-
-def _percent(value, decimals=1):
-    return "\N{EN DASH}" if value is None else f"{100 * value:.{decimals}f}"
-
-
-def _points(value):
-    return "\N{EN DASH}" if value is None else f"{100 * value:+.2f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _share(value):
-    return "\N{EN DASH}" if value is None else f"{value:.3f}"
-
-
-def _p(value):
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"

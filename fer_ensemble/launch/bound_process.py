@@ -1,9 +1,9 @@
 """Becomes another command, which the kernel ends when the process that started it dies, however it dies.
 
-    python leash.py PID_OF_PARENT COMMAND ...
+    python bound_process.py PID_OF_PARENT COMMAND ...
 
 This is a program of its own because Python's `preexec_fn` may hang in a process with threads. Linux only:
-elsewhere the command runs without the leash.
+elsewhere the command runs unbound.
 """
 
 import ctypes

@@ -11,7 +11,7 @@ import time
 
 from fer_ensemble.base.stop_signals import STOP_SIGNALS, Stopped
 
-LEASH = pathlib.Path(__file__).with_name("leash.py")
+BOUND_PROCESS = pathlib.Path(__file__).with_name("bound_process.py")
 SECONDS_BETWEEN_LOOKS = 0.2
 
 
@@ -104,7 +104,7 @@ def _start(job, environment):
         log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {shlex.join(job.command)}\n".encode())
         log.flush()
         process = subprocess.Popen(
-            [sys.executable, str(LEASH), str(os.getpid()), *job.command],
+            [sys.executable, str(BOUND_PROCESS), str(os.getpid()), *job.command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -5,7 +5,7 @@ import numpy as np
 from fer_ensemble.data.dataset import UNLABELLED
 
 
-def find_likely_wrong(probabilities, labels):
+def find_likely_wrong(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Finds images whose label the out-of-fold predictions speak against.
 
     An image is found if some other class gets at least the probability that it gets, on average, on the images
@@ -26,16 +26,16 @@ def find_likely_wrong(probabilities, labels):
     """
     probabilities, labels = np.asarray(probabilities, np.float64), np.asarray(labels, np.int64)
     used = np.flatnonzero((labels != UNLABELLED) & ~np.isnan(probabilities[:, 0]))
-    chances, given = probabilities[used], labels[used]
+    probabilities, given = probabilities[used], labels[used]
     images = np.arange(len(used))
-    classes = chances.shape[1]
+    classes = probabilities.shape[1]
     # A class that nobody is labelled with cannot be suggested.
     thresholds = [
-        chances[given == label, label].mean() if (given == label).any() else 2 for label in range(classes)
+        probabilities[given == label, label].mean() if (given == label).any() else 2 for label in range(classes)
     ]
-    eligible = np.where(chances >= thresholds, chances, -1)
+    eligible = np.where(probabilities >= thresholds, probabilities, -1)
     suggested = eligible.argmax(axis=1)
-    margins = eligible.max(axis=1, initial=-1) - chances[images, given]
+    margins = eligible.max(axis=1, initial=-1) - probabilities[images, given]
     found = np.flatnonzero((suggested != given) & (margins > 0))
     found = found[np.argsort(-margins[found], kind="stable")]
     return used[found], suggested[found]

@@ -1,5 +1,7 @@
 """What the ten voters of FER+ say of each image, in the classes of the networks."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fer_ensemble.data.classes import find_class
@@ -7,7 +9,7 @@ from fer_ensemble.data.dataset import UNLABELLED, VOTE_NAMES
 from fer_ensemble.data.readers.votes import VOTERS
 
 
-def majority_labels(votes, class_names):
+def majority_labels(votes: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
     """Finds the class that more than half of the votes are for.
 
     Args:
@@ -23,14 +25,14 @@ def majority_labels(votes, class_names):
         vote are dropped before the votes are counted.
     """
     votes = np.where(np.asarray(votes) > 1, votes, 0).astype(np.int64)
-    places = [
+    labels = [
         class_names.index(name) if (name := find_class(vote)) in class_names else UNLABELLED for vote in VOTE_NAMES
     ]
     has_majority = 2 * votes.max(axis=1) > votes.sum(axis=1)
-    return np.where(has_majority, np.array(places)[votes.argmax(axis=1)], UNLABELLED)
+    return np.where(has_majority, np.array(labels)[votes.argmax(axis=1)], UNLABELLED)
 
 
-def agreement_scores(predicted, votes, class_names):
+def agreement_scores(predicted: np.ndarray, votes: np.ndarray, class_names: Sequence[str]) -> list[dict]:
     """Counts how often predictions match the majority, by how many voters agreed.
 
     Args:

@@ -1,6 +1,7 @@
 """Whether probabilities mean what they say, and how they are made to."""
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from fer_ensemble.scoring.metrics import SMALLEST_PROBABILITY, log_loss
 
 BINS = 15  # as in Guo et al. (2017), so that errors can be compared
-MOST_STEPS = 50
+HIGHEST_TEMPERATURE = 100.0  # and its inverse is the lowest
 # What is left, at least, of a probability that label smoothing is taken from, as no class is impossible.
 LEAST_SHARE = 0.1
 
@@ -25,12 +26,12 @@ class Calibration:
     smoothing: float
     temperature: float
 
-    def apply(self, probabilities):
+    def apply(self, probabilities: np.ndarray) -> np.ndarray:
         """Returns the calibrated probabilities: float64, shape `(images, classes)`."""
         return apply_temperature(undo_smoothing(probabilities, self.smoothing), self.temperature)
 
 
-def fit_calibration(probabilities, labels):
+def fit_calibration(probabilities: np.ndarray, labels: np.ndarray) -> Calibration:
     """Finds the calibration that gives the smallest log-loss.
 
     Networks that learnt smoothed labels tend to leave each class about `smoothing / classes`, even where they are
@@ -61,7 +62,7 @@ def fit_calibration(probabilities, labels):
     return fit(float(found.x) if found.fun < loss(0.0) else 0.0)
 
 
-def undo_smoothing(probabilities, smoothing):
+def undo_smoothing(probabilities: np.ndarray, smoothing: float) -> np.ndarray:
     """Returns the probabilities as they were before smoothing: float64, the same order in each row.
 
     >>> undo_smoothing([[0.75, 0.25]], 0.2).round(4)  # 0.1 less of each: 0.65 : 0.15
@@ -73,7 +74,7 @@ def undo_smoothing(probabilities, smoothing):
     return raised / raised.sum(axis=1, keepdims=True)
 
 
-def extrapolate_temperature(single, several, size, target):
+def extrapolate_temperature(single: float, several: float, size: float, target: float) -> float:
     """Tells the temperature for an average of more networks than there were to choose it on.
 
     The more networks are averaged, the less sure is what comes out, and the lower the temperature that suits it.
@@ -98,13 +99,13 @@ def extrapolate_temperature(single, several, size, target):
     return min(several, max(several / 2, temperature))
 
 
-def effective_size(weights):
+def effective_size(weights: np.ndarray) -> float:
     """Returns how many equally weighed networks average to the same variance: `[0.5, 0.5, 0]` gives 2.0."""
     weights = np.asarray(weights, np.float64)
     return float(weights.sum() ** 2 / (weights**2).sum())
 
 
-def choose_temperature(probabilities, labels):
+def choose_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Finds the temperature that gives the smallest log-loss.
 
     Give it out-of-fold predictions. No temperature changes which class is predicted.
@@ -121,24 +122,26 @@ def choose_temperature(probabilities, labels):
         Guo et al. (2017), https://arxiv.org/abs/1706.04599. An ensemble's mean has no logits: the logarithms of
         the probabilities stand for them, as in Rahaman & Thiery (2021), https://arxiv.org/abs/2007.08792.
     """
+    from scipy.optimize import brentq
+
     logits = _log(probabilities)
-    true = logits[np.arange(len(labels)), np.asarray(labels, np.int64)]
-    low, high, inverse = 0.01, 100.0, 1.0
-    # The log-loss is convex in 1 / temperature: Newton's steps, halving where one would leave the bracket.
-    for _ in range(MOST_STEPS):
-        chances = _softmax(inverse * logits)
-        means = (chances * logits).sum(axis=1)
-        slope = (means - true).mean()
-        curvature = ((chances * logits**2).sum(axis=1) - means**2).mean()
-        low, high = (inverse, high) if slope < 0 else (low, inverse)
-        step = inverse - slope / curvature if curvature > 0 else low
-        inverse, before = step if low < step < high else (low + high) / 2, inverse
-        if abs(inverse - before) < 1e-6:
-            break
-    return float(1 / inverse)
+    logits -= logits.max(axis=1, keepdims=True)
+    true = logits[np.arange(len(labels)), np.asarray(labels, np.int64)].mean()
+
+    @functools.cache
+    def slope(log_inverse):  # of the log-loss, which is convex in 1 / temperature
+        shares = np.exp(math.exp(log_inverse) * logits)
+        return float((np.einsum("ij,ij->i", shares, logits) / shares.sum(axis=1)).mean() - true)
+
+    highest = math.log(HIGHEST_TEMPERATURE)
+    if slope(-highest) >= 0:
+        return HIGHEST_TEMPERATURE
+    if slope(highest) <= 0:
+        return 1 / HIGHEST_TEMPERATURE
+    return math.exp(-brentq(slope, -highest, highest, xtol=1e-12))
 
 
-def apply_temperature(probabilities, temperature):
+def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Returns the probabilities at a temperature: float64, shape `(images, classes)`, the same order in each row.
 
     >>> apply_temperature([[0.8, 0.2]], 0.5).round(3)  # 0.64 : 0.04
@@ -147,7 +150,9 @@ def apply_temperature(probabilities, temperature):
     return _softmax(_log(probabilities) / temperature)
 
 
-def calibration_bins(probabilities, labels, bins=BINS, adaptive=False):
+def calibration_bins(
+    probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS, adaptive: bool = False
+) -> list[dict]:
     """Compares how sure the predictions were with how often they were right.
 
     Args:
@@ -164,15 +169,15 @@ def calibration_bins(probabilities, labels, bins=BINS, adaptive=False):
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == np.asarray(labels)
     if adaptive:
-        places = np.empty(len(confidence), np.int64)
-        places[np.argsort(confidence, kind="stable")] = np.arange(len(confidence)) * bins // len(confidence)
+        bin_numbers = np.empty(len(confidence), np.int64)
+        bin_numbers[np.argsort(confidence, kind="stable")] = np.arange(len(confidence)) * bins // len(confidence)
     else:
-        places = np.clip(
+        bin_numbers = np.clip(
             np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1
         )  # (0, 1/15], (1/15, 2/15], ...
-    counts = np.bincount(places, minlength=bins)
+    counts = np.bincount(bin_numbers, minlength=bins)
     sums = [
-        np.bincount(places, values, minlength=bins)
+        np.bincount(bin_numbers, values, minlength=bins)
         for values in (confidence, correct, confidence * (1 - confidence))
     ]
     return [
@@ -187,7 +192,7 @@ def calibration_bins(probabilities, labels, bins=BINS, adaptive=False):
     ]
 
 
-def calibration_error(bins):
+def calibration_error(bins: list[dict]) -> float:
     """Averages the gap between confidence and accuracy over the images: the expected calibration error (ECE).
 
     Args:
@@ -211,7 +216,7 @@ def calibration_error(bins):
     return sum(one["images"] * abs(one["confidence"] - one["accuracy"]) for one in bins) / images
 
 
-def chance_calibration_error(bins):
+def chance_calibration_error(bins: list[dict]) -> float:
     """Tells the calibration error that perfect probabilities would show, as the images are finitely many.
 
     Args:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 
-def compare_pairs(correct):
+def compare_pairs(correct: dict[str, np.ndarray]) -> list[dict]:
     """Compares every two predictors on the images that both predicted.
 
     Args:
@@ -47,7 +47,7 @@ def compare_pairs(correct):
     return pairs
 
 
-def mcnemar_p(gained, lost):
+def mcnemar_p(gained: int, lost: int) -> float:
     """Tests whether two predictors are equally often right, by the images that only one of them has right.
 
     Args:
@@ -63,17 +63,12 @@ def mcnemar_p(gained, lost):
     >>> round(mcnemar_p(4, 0), 6)  # 2 / 2^4
     0.125
     """
-    images, least = gained + lost, min(gained, lost)
-    if gained == lost:
-        return 1.0
-    logs = [
-        math.lgamma(images + 1) - math.lgamma(count + 1) - math.lgamma(images - count + 1) - images * math.log(2)
-        for count in range(least + 1)
-    ]
-    return min(1.0, 2 * math.fsum(map(math.exp, logs)))
+    from scipy.stats import binomtest
+
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 
-def disagreement(predicted, runs):
+def disagreement(predicted: np.ndarray, runs: list[str]) -> dict[str, dict[str, float | None]]:
     """Averages how often two members predict different classes.
 
     Args:

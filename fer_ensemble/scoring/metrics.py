@@ -1,18 +1,22 @@
-"""How good predictions are: numbers from probabilities and labels. Sums first, one division."""
+"""How good predictions are: numbers from probabilities and labels, most of them scikit-learn's.
 
-import math
-import statistics
+scikit-learn and SciPy are imported by the functions that use them: who only asks a network needs neither.
+"""
+
+import warnings
 
 import numpy as np
 
 from fer_ensemble.data.dataset import UNLABELLED
 from fer_ensemble.scoring.confusion import check_labels, confusion_matrix, summary_scores
 
-# As scikit-learn does for float64, so that log-losses can be compared with other people's.
+# The one smallest probability of the project: scikit-learn's, so that log-losses can be compared with others'.
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
 
 
-def score(probabilities, labels, keep=None):
+def score(
+    probabilities: np.ndarray, labels: np.ndarray, keep: np.ndarray | None = None
+) -> dict[str, int | float | list[float]] | None:
     """Scores the predictions for the labelled images.
 
     Args:
@@ -63,7 +67,7 @@ def score(probabilities, labels, keep=None):
     }
 
 
-def predicted_labels(probabilities):
+def predicted_labels(probabilities: np.ndarray) -> np.ndarray:
     """Picks the most probable class, the first of equals.
 
     Args:
@@ -81,20 +85,35 @@ def predicted_labels(probabilities):
     return probabilities.argmax(axis=1).astype(np.int64)
 
 
-def top2_accuracy(probabilities, labels):
+def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Returns the `log_loss` in nats per image and the accuracy, 0 to 1; arguments as for `log_loss`.
+
+    >>> loss, accuracy = loss_and_accuracy([[0.5, 0.5], [0.25, 0.75]], [0, 1])
+    >>> round(loss, 6), accuracy  # (log 2 + log 4/3) / 2
+    (0.490415, 1.0)
+    """
+    from sklearn.metrics import accuracy_score
+
+    return log_loss(probabilities, labels), float(accuracy_score(labels, predicted_labels(probabilities)))
+
+
+def top2_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Counts the share of images whose class is among the two most probable; of equals, the first.
 
     >>> top2_accuracy([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]], [1, 2])
     0.5
     """
+    from sklearn.metrics import top_k_accuracy_score
+
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
-    likelihoods = probabilities[np.arange(len(labels)), labels][:, None]
-    earlier = np.arange(probabilities.shape[1]) < labels[:, None]
-    before = (probabilities > likelihoods) | ((probabilities == likelihoods) & earlier)
-    return int(np.count_nonzero(before.sum(axis=1) < 2)) / len(labels)
+    last = probabilities.shape[1] - 1
+    if last < 2:
+        return 1.0
+    # Of equals scikit-learn takes the last, and `predicted_labels` the first: so the classes are turned round.
+    return top_k_accuracy_score(last - labels.astype(np.int64), probabilities[:, ::-1], labels=range(last + 1))
 
 
-def brier_score(probabilities, labels):
+def brier_score(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Averages the squared distance between each image's probabilities and certainty of its true class.
 
     Args:
@@ -110,12 +129,12 @@ def brier_score(probabilities, labels):
     >>> round(brier_score([[0.8, 0.2]], [0]), 6)  # 0.2^2 + 0.2^2
     0.08
     """
-    probabilities = np.asarray(probabilities, np.float64)
-    likelihoods = probabilities[np.arange(len(labels)), np.asarray(labels, np.int64)]
-    return float(((probabilities**2).sum(axis=1) - 2 * likelihoods + 1).sum() / len(labels))
+    from sklearn.metrics import brier_score_loss
+
+    return _call_scikit_learn(brier_score_loss, probabilities, labels, scale_by_half=False)
 
 
-def log_loss(probabilities, labels):
+def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Averages minus the natural logarithm of the probability that each image's true class was given.
 
     Args:
@@ -133,6 +152,8 @@ def log_loss(probabilities, labels):
     >>> round(log_loss([[0.5, 0.5], [0.75, 0.25]], [0, 1]), 6)  # (log 2 + log 4) / 2
     1.039721
     """
+    from sklearn import metrics
+
     probabilities = np.asarray(probabilities)
     labels = np.asarray(labels)
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or len(labels) == 0:
@@ -141,16 +162,14 @@ def log_loss(probabilities, labels):
             f"with at least one image. Received: shapes {probabilities.shape} and {labels.shape}."
         )
     check_labels("labels", labels, probabilities.shape[1])
-    likelihoods = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    # float32 softmax may exceed 1 by its rounding; a log of that would make the loss negative.
-    if not (np.isfinite(likelihoods).all() and likelihoods.min() >= 0 and likelihoods.max() <= 1 + 1e-3):
-        raise ValueError(
-            f"`probabilities` must lie between 0 and 1. Received: {likelihoods.min():g} to {likelihoods.max():g}."
-        )
-    return float(-np.log(np.clip(likelihoods, SMALLEST_PROBABILITY, 1)).sum() / len(labels))
+    lowest, highest = probabilities.min(), probabilities.max()
+    # float32 softmax may exceed 1 by its rounding.
+    if not (np.isfinite(probabilities).all() and lowest >= 0 and highest <= 1 + 1e-3):
+        raise ValueError(f"`probabilities` must lie between 0 and 1. Received: {lowest:g} to {highest:g}.")
+    return _call_scikit_learn(metrics.log_loss, probabilities, labels)
 
 
-def wilson_interval(correct, images, confidence=0.95):
+def wilson_interval(correct: int, images: int, confidence: float = 0.95) -> tuple[float, float]:
     """Bounds the accuracy on endlessly many images of the kind, given that on these.
 
     It speaks of the chance in which images were drawn, not of that in training.
@@ -181,8 +200,16 @@ def wilson_interval(correct, images, confidence=0.95):
         )
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must lie between 0 and 1. Received: {confidence}.")
-    z = statistics.NormalDist().inv_cdf((1 + confidence) / 2)
-    centre = correct + z * z / 2
-    spread = z * math.sqrt(correct * (images - correct) / images + z * z / 4)
-    # At 0 and at all correct a bound is 0 or 1 but for rounding.
-    return max(0.0, (centre - spread) / (images + z * z)), min(1.0, (centre + spread) / (images + z * z))
+    from scipy.stats import binomtest
+
+    low, high = binomtest(correct, images).proportion_ci(confidence, method="wilson")
+    return float(low), float(high)
+
+
+def _call_scikit_learn(metric, probabilities, labels, **how):
+    """Calls a metric in float64, to the last digit: of float32 it would cut off all below 1.2e-7."""
+    probabilities = np.clip(np.asarray(probabilities, np.float64), 0, 1)
+    with warnings.catch_warnings():
+        # Rows of float32 miss 1 by more than float64's rounding.
+        warnings.filterwarnings("ignore", r"The y_\w+ values do not sum to one")
+        return metric(np.asarray(labels), probabilities, labels=range(probabilities.shape[1]), **how)

@@ -1,5 +1,9 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+import sklearn.calibration
 from scipy.optimize import minimize_scalar
 
 from fer_ensemble.scoring.calibration import (
@@ -107,6 +111,26 @@ def test_bins_by_hand():
     bins = calibration_bins(probabilities, labels, bins=5)  # (0.4, 0.6], (0.8, 1]: the others are empty
     assert [one["images"] for one in bins] == [2, 2]
     assert calibration_error(bins) == pytest.approx((0.075 + 0.05) / 2)
+
+
+def test_bins_are_those_of_scikit_learns_calibration_curve():
+    probabilities, labels = calibrated_predictions(images=3_000)
+    bins = calibration_bins(probabilities, labels)
+    right = probabilities.argmax(axis=1) == labels
+    expected = sklearn.calibration.calibration_curve(right, probabilities.max(axis=1), n_bins=15)
+    found = [[one[name] for one in bins] for name in ("accuracy", "confidence")]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_a_calibration_is_applied_without_scipy_and_scikit_learn():
+    code = """
+import sys
+from fer_ensemble.scoring.calibration import Calibration
+from fer_ensemble.scoring.metrics import predicted_labels
+predicted_labels(Calibration(0.1, 1.2).apply([[0.6, 0.4]]))
+sys.exit(bool({"scipy", "sklearn", "pandas"} & set(sys.modules)))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_calibrated_predictions_have_a_small_error_and_distorted_ones_a_large_one():

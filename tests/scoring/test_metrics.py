@@ -9,6 +9,7 @@ import sklearn.metrics
 from fer_ensemble.scoring.metrics import (
     brier_score,
     log_loss,
+    loss_and_accuracy,
     predicted_labels,
     score,
     top2_accuracy,
@@ -49,12 +50,25 @@ def test_log_loss_of_a_case_by_hand():
     assert log_loss([[0.5, 0.5], [0.9, 0.1]], [1, 0]) == pytest.approx(0.399254, abs=1e-6)
 
 
+def test_loss_and_accuracy_are_those_of_the_scores():
+    probabilities, labels = random_predictions()
+    values = score(probabilities, labels)
+    assert loss_and_accuracy(probabilities, labels) == (values["log_loss"], values["accuracy"])
+
+
+def test_float32_counts_as_small_probabilities_as_float64(recwarn):
+    probabilities = np.array([[1e-12, 1], [0.3, 0.7]], np.float32)
+    assert log_loss(probabilities, [0, 1]) == pytest.approx((12 * math.log(10) - math.log(0.7)) / 2, abs=1e-6)
+    assert brier_score(probabilities[1:], [1]) == pytest.approx(0.18, abs=1e-6)
+    assert not recwarn.list
+
+
 def test_log_loss_of_a_certain_error_is_that_of_the_float64_epsilon():
     assert log_loss([[1.0, 0.0]], [1]) == pytest.approx(52 * math.log(2), abs=1e-12)
 
 
 def test_log_loss_is_never_negative():
-    assert log_loss(np.array([[1.0000001, 0]], np.float32), [0]) == 0
+    assert 0 <= log_loss(np.array([[1.0000001, 0]], np.float32), [0]) < 1e-15
 
 
 def test_the_first_of_equally_probable_classes_is_predicted():

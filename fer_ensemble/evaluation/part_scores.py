@@ -52,10 +52,10 @@ def describe_part(part, run_names, weights, calibration, class_names, votes=None
         described |= {
             "bootstrap": bootstrap_intervals(matrix),
             "confusion": matrix.tolist(),
-            "classes": _describe_classes(matrix, class_names),
+            "classes": describe_classes(matrix, class_names),
             "calibration": {
-                "before": _describe_calibration(probabilities, labels),
-                "after": calibration and _describe_calibration(calibration.apply(probabilities), labels),
+                "before": describe_calibration(probabilities, labels),
+                "after": calibration and describe_calibration(calibration.apply(probabilities), labels),
             },
             "comparisons": compare_pairs(correctness(part, run_names, members=False)),
             "leave_one_run_out": leave_one_run_out(part, run_names, weights),
@@ -72,7 +72,8 @@ def correctness(part, run_names, members=True):
     }
 
 
-def _describe_classes(matrix, class_names):
+def describe_classes(matrix, class_names):
+    """Returns a dict for each class: `name`, `images`, `precision`, `recall` and `f1`, None where undefined."""
     scores = {name: values.tolist() for name, values in class_scores(matrix).items()}
     return [
         {
@@ -84,7 +85,8 @@ def _describe_classes(matrix, class_names):
     ]
 
 
-def _describe_calibration(probabilities, labels):
+def describe_calibration(probabilities, labels):
+    """Returns what tells whether probabilities mean what they say: scores, errors and the bins of the plot."""
     bins = calibration_bins(probabilities, labels)
     return {
         "log_loss": log_loss(probabilities, labels),

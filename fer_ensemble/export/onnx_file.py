@@ -1,0 +1,132 @@
+"""ONNX: written with tf2onnx through Keras, its weights halved or its convolutions quantised, its facts inside."""
+
+import contextlib
+import json
+import pathlib
+import tempfile
+import warnings
+
+import numpy as np
+
+from fer_ensemble.base.atomic_files import replacing
+from fer_ensemble.export.graph import CLASS_MAPS, PROBABILITIES
+
+METADATA_KEY = "fer_ensemble"
+OPSET = 17  # what tf2onnx and ONNX Runtime of the last years, also in the browser, have in common
+# Smaller arrays, as the biases and the constants of the calibration, stay as they are: they weigh nothing.
+HALVED_FROM = 256  # values
+
+
+def write_onnx(graph, path, facts, quantize="none", calibration_faces=None):
+    """Writes a graph as an ONNX file.
+
+    Args:
+        graph: As `fer_ensemble.export.graph.build_graph` returns it.
+        path: Path of the file.
+        facts: Dictionary that JSON can hold, for the file's metadata under `METADATA_KEY`.
+        quantize: `none`; `float16`: the weights are stored in 16 bits, and cast to float32, in which all is
+            computed, when the file is loaded; `int8`: weights (per channel) and features of the convolutions are
+            quantised, by ranges that are measured on faces.
+        calibration_faces: uint8, shape `(faces, 48, 48)`, for int8 only.
+    """
+    import onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        raw = pathlib.Path(folder) / "raw.onnx"
+        with _without_numpy_warnings():
+            graph.export(raw, format="onnx", verbose=False, opset_version=OPSET)
+        if quantize == "int8":
+            raw = _quantize(raw, calibration_faces)
+        model = onnx.load(raw)
+    _tidy(model)
+    if quantize == "float16":
+        halve_weights(model)
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(facts)})
+    onnx.checker.check_model(model)
+    with replacing(path) as temporary:
+        temporary.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def read_facts(path):
+    """Returns the facts in the metadata of an ONNX file, or None where there are none."""
+    import onnx
+
+    properties = {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
+    return json.loads(properties[METADATA_KEY]) if METADATA_KEY in properties else None
+
+
+def halve_weights(model):
+    """Stores the large float32 weights of an ONNX model in float16, each followed by a cast to float32.
+
+    ONNX Runtime casts them once, when it loads the file, so that it computes as before.
+    """
+    import onnx
+
+    casts = []
+    for weight in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype != np.float32 or values.size < HALVED_FROM:
+            continue
+        name = weight.name
+        weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_float16"))
+        casts.append(
+            onnx.helper.make_node("Cast", [weight.name], [name], name=f"{name}_cast", to=onnx.TensorProto.FLOAT)
+        )
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _tidy(model):
+    # tf2onnx sorts the outputs by name, and calls a batch of any size `unk__148`.
+    outputs = sorted(model.graph.output, key=lambda output: (PROBABILITIES, CLASS_MAPS).index(output.name))
+    outputs = [type(output).FromString(output.SerializeToString()) for output in outputs]
+    del model.graph.output[:]
+    model.graph.output.extend(outputs)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "n"
+    del model.graph.value_info[:]
+    model.graph.name, model.graph.doc_string, model.doc_string = "fer_ensemble", "", ""
+
+
+def _quantize(path, faces):
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Batches(CalibrationDataReader):
+        def __init__(self):
+            self._batches = iter(np.array_split(faces, max(1, len(faces) // 50)))
+
+        def get_next(self):
+            batch = next(self._batches, None)
+            return None if batch is None else {"faces": batch}
+
+    prepared, quantized = path.with_name("prepared.onnx"), path.with_name("int8.onnx")
+    quant_pre_process(path, prepared, skip_symbolic_shape=True)
+    quantize_static(
+        prepared,
+        quantized,
+        Batches(),
+        quant_format=QuantFormat.QDQ,
+        # Logits, softmax and temperature stay in float32: quantised, they cost 0.06 nats of log-loss.
+        op_types_to_quantize=["Conv", "MaxPool", "Add"],
+        nodes_to_exclude=_names_outside(prepared),
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+    )
+    return quantized
+
+
+def _names_outside(path):
+    """Returns the names of the nodes that no convolution of a network comes after: scaling, class maps."""
+    import onnx
+
+    return [node.name for node in onnx.load(path).graph.node if "class_evidence" in node.name]
+
+
+@contextlib.contextmanager
+def _without_numpy_warnings():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, module="keras")
+        yield

@@ -10,6 +10,7 @@ from absl import app, flags
 
 from fer_ensemble.base import stop_signals
 from fer_ensemble.base.errors import EXIT_ERROR, EXIT_HELD, EXIT_SIGNAL, TOLD_ERRORS, HeldError
+from fer_ensemble.data.fold_names import Fold, parse_fold
 
 # Flags defined through this module belong to the command that asked for them, and show in its --help.
 flags.disclaim_key_flags()
@@ -24,15 +25,13 @@ _ADVICE = {
 }
 
 
-class _IntegerOrNone(flags.IntegerParser):
-    """Reads `none` as None."""
+class _FoldParser(flags.ArgumentParser):
+    """Reads a fold, or several: `2`, `0,1`, `none`."""
 
-    def __init__(self):
-        super().__init__()
-        self.syntactic_help = "an integer, or none"
+    syntactic_help = "a fold, two such as 0,1, or none"
 
     def parse(self, argument):
-        return None if argument == "none" else super().parse(argument)
+        return parse_fold(argument) if isinstance(argument, str) else argument
 
 
 def define_flags(settings, skip=()):
@@ -50,7 +49,7 @@ def define_flags(settings, skip=()):
                 int: flags.DEFINE_integer,
                 float: flags.DEFINE_float,
                 str: flags.DEFINE_string,
-                int | None: functools.partial(flags.DEFINE, _IntegerOrNone()),
+                Fold: functools.partial(flags.DEFINE, _FoldParser()),
             }[field.type]
             define(field.name, field.default, text)
 

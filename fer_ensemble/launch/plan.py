@@ -4,11 +4,13 @@ Nothing here knows how the commands are run: on this machine (`local`) or elsewh
 """
 
 import dataclasses
+import itertools
 import pathlib
 import re
 import sys
 
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.data.fold_names import parse_fold
 from fer_ensemble.members import directory
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings, check_start, list_differences
 from fer_ensemble.training.variations import vary_settings
@@ -60,17 +62,26 @@ def parse_runs(text):
 
 
 def parse_folds(text):
-    """Reads a list of folds: `0,3` gives `[0, 3]`, and `none` gives `[None]`.
+    """Reads what the members of each run are to hold out.
+
+    Args:
+        text: Folds with commas between them; `none`; `0+1` for members that hold out both of these; or `pairs`
+            for those of every two folds.
 
     Raises:
-        UserError: If one is no number, or comes twice.
+        UserError: If something is no fold, or comes twice.
+
+    Example:
+
+    >>> parse_folds("0,3"), parse_folds("0+1,0+2"), parse_folds("none")
+    ([0, 3], [(0, 1), (0, 2)], [None])
     """
-    numbers = _split("folds", text)
-    if numbers == ["none"]:
-        return [None]
-    if not all(re.fullmatch(r"\d+", number) for number in numbers):
-        raise UserError(f"`folds` must be numbers with commas between them, or none. Received: {text!r}.")
-    return [int(number) for number in numbers]
+    if text == "pairs":
+        return list(itertools.combinations(range(FOLDS), 2))
+    folds = [parse_fold(name) for name in _split("folds", text)]
+    if len({type(fold) for fold in folds}) > 1:
+        raise UserError(f"`folds` must be all single ones, all pairs such as 0+1, or none. Received: {text!r}.")
+    return folds
 
 
 def _split(flag, text):
@@ -169,7 +180,10 @@ def training_command(settings, options):
 
 
 def ensemble_folds(folds):
-    """Returns the folds of each run that a prediction takes: all, whichever are trained; or `[None]`."""
+    """Returns the folds of each run that a prediction takes: all, whichever are trained; `[None]`; or, of members
+    that hold out several folds and are teachers only, nothing."""
+    if any(isinstance(fold, tuple) for fold in folds):
+        return []
     return [None] if None in folds else list(range(FOLDS))
 
 

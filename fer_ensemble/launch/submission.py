@@ -6,6 +6,7 @@ the number of a task for the member.
 
 import dataclasses
 import hashlib
+import itertools
 import pathlib
 import re
 import shlex
@@ -44,11 +45,12 @@ def task_number(settings):
     Example:
 
     >>> [task_number(TrainingSettings(model=model, fold=3)) for model in ("cnn", "resnet")]
-    [3, 8]
+    [3, 14]
     """
     models = TrainingSettings.__dataclass_fields__["model"].metadata["choices"]
     run = settings.replica * len(models) + models.index(settings.model)
-    return run * (FOLDS + 1) + (FOLDS if settings.fold is None else settings.fold)
+    held_out = [*range(FOLDS), None, *itertools.combinations(range(FOLDS), 2)]
+    return run * len(held_out) + held_out.index(settings.fold)
 
 
 def make_array(members, options, request):

@@ -14,6 +14,7 @@ import filelock
 
 from fer_ensemble.base.atomic_files import hash_file, write_text
 from fer_ensemble.base.errors import TOLD_ERRORS, HeldError, UserError
+from fer_ensemble.data.fold_names import fold_name, parse_fold
 
 RECORD = "member.json"  # written last: without it, the directory is unfinished work
 MODEL = "model.keras"
@@ -23,11 +24,6 @@ STATE = "state.npz"  # what an interrupted training goes on from
 PROGRESS = "progress.json"
 FAILURE = "failure.json"  # why the last training ended without being complete
 LOCK = "lock"
-
-
-def fold_name(fold):
-    """Writes a fold: its number, or `none` for None, where the member trained on all of Training."""
-    return "none" if fold is None else str(fold)
 
 
 def member_name(fold, run):
@@ -44,14 +40,20 @@ def find_folders(experiments):
     """Finds what looks like a member, finished or not.
 
     Returns:
-        Dictionary from `(run, fold)` to the folder, in the order of runs, then folds; a fold of None comes last.
+        Dictionary from `(run, fold)` to the folder, in the order of runs, then folds; single ones come first, None
+        comes last.
     """
     found = {}
     for folder in pathlib.Path(experiments).glob("exp_*/*_*"):
-        fold = re.fullmatch(r"exp_(\d+|none)", folder.parent.name)
+        fold = re.fullmatch(r"exp_(\d{1,9}(?:\+\d{1,9})*|none)", folder.parent.name)
         if fold and folder.is_dir() and re.fullmatch(r"[a-z]\w*_\d+", folder.name):
-            found[folder.name, None if fold[1] == "none" else int(fold[1])] = folder
-    return dict(sorted(found.items(), key=lambda item: (item[0][0], item[0][1] is None, item[0][1])))
+            found[folder.name, parse_fold(fold[1])] = folder
+
+    def order(item):
+        (run, fold), _ = item
+        return run, fold is None, isinstance(fold, tuple), fold
+
+    return dict(sorted(found.items(), key=order))
 
 
 def is_complete(folder):

@@ -21,6 +21,7 @@ from fer_ensemble.training.settings import TrainingSettings, check_start, list_d
 from fer_ensemble.training.splits import split_training
 from fer_ensemble.training.state import describe_position, read_notes
 from fer_ensemble.training.targets import choose_targets
+from fer_ensemble.training.teacher import ask_teacher
 
 # What a complete member has no use for.
 LEFT_BEHIND = (directory.STATE, directory.PROGRESS, directory.FAILURE)
@@ -63,11 +64,11 @@ def train_member(settings, options):
             _check_same(folder, identity, saved)
         started = {"started": _now()}
         if saved:
-            started = {name: saved[name] for name in ("started", "pretrained") if name in saved}
+            started = {name: saved[name] for name in ("started", "pretrained", "teacher") if name in saved}
         (folder / directory.FAILURE).unlink(missing_ok=True)
         directory.write_progress(folder, _describe_start(saved, settings.epochs))
         try:
-            _train(settings, options, folder, dataset, own, held_out, {**identity, **started})
+            _train(settings, options, folder, dataset, path, own, held_out, {**identity, **started})
         except stop_signals.Stopped as stopped:
             position = describe_position(read_notes(folder / directory.STATE), settings.epochs)
             complete = directory.is_complete(folder)  # it came at the very end
@@ -83,7 +84,7 @@ def train_member(settings, options):
             raise error
 
 
-def _train(settings, options, folder, dataset, own, held_out, identity):
+def _train(settings, options, folder, dataset, path, own, held_out, identity):
     if settings.deterministic:
         make_deterministic()
     from fer_ensemble.members.predictions import predict_parts, write_predictions
@@ -99,6 +100,14 @@ def _train(settings, options, folder, dataset, own, held_out, identity):
     seed = member_seed(settings)
     votes = None if dataset.votes is None else dataset.votes[own]
     targets = choose_targets(dataset.labels[own], votes, dataset.class_names, settings.labels)
+    if settings.teacher:
+        taught, facts = ask_teacher(settings, dataset, path, own)
+        if identity.setdefault("teacher", facts) != facts:
+            raise UserError(
+                f"{folder} was begun with another teacher than {settings.teacher} is now. Give the old one, "
+                "another --experiments folder, or --overwrite to start afresh."
+            )
+        targets = (1 - settings.teacher_share) * targets + settings.teacher_share * taught
     print(
         f"{settings.run}, fold {directory.fold_name(settings.fold)}: {len(own):,} images to train on, "
         f"{len(held_out):,} held out, {settings.epochs} epochs, {precision} on {device.describe_device()}",
@@ -154,8 +163,8 @@ def member_seed(settings):
     """Returns the seed of one member, an int below 2**31: another one for each model, replica and fold."""
     model = zlib.crc32(settings.model.encode())
     # No fold has that number; 0, or none at all, would give the random numbers of fold 0.
-    fold = MAXIMUM_FOLDS if settings.fold is None else settings.fold
-    sequence = np.random.SeedSequence([settings.seed, model, settings.replica, fold])
+    fold = (MAXIMUM_FOLDS,) if settings.fold is None else np.atleast_1d(settings.fold)
+    sequence = np.random.SeedSequence([settings.seed, model, settings.replica, *fold])
     return int(sequence.generate_state(1)[0] >> 1)
 
 

@@ -6,6 +6,7 @@ import math
 import pathlib
 
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.data.fold_names import fold_name
 
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 # In this order they are numbered (fer_ensemble/launch/submission.py): a new one comes last.
@@ -37,12 +38,10 @@ class TrainingSettings:
         "resnet34, vgg16, vgg19, vgg16_bn, vgg19_bn: with --width=64 as published for ImageNet.",
         choices=MODELS,
     )
-    fold: int | None = _setting(
+    fold: int | tuple[int, int] | None = _setting(
         0,
         "The fold of Training that is held out; the member trains on the others. none: it trains on all of "
-        "Training, but for --holdout.",
-        least=0,
-        below=FOLDS,
+        "Training, but for --holdout. Two, as 0,1: a teacher of the members that hold out one of these.",
     )
     holdout: float = _setting(
         0.0,
@@ -173,6 +172,16 @@ class TrainingSettings:
         "data have votes (--data=fer2013.csv,fer2013new.csv). Scores stay those of the labels.",
         choices=("fer2013", "ferplus"),
     )
+    teacher: str = _setting(
+        "",
+        "Folder of networks whose calibrated predictions are mixed into the labels; empty: the labels alone. With "
+        "--fold=2 those of the members that held out fold 2 and the image's own fold (exp_0+2/, exp_1+2/ and "
+        "exp_2+3/ in that folder), so that what is held out stays unknown; with --fold=none the out-of-fold "
+        "predictions of a scored ensemble.",
+    )
+    teacher_share: float = _setting(
+        0.5, "Share of the teacher in what is learnt; the label has the rest.", least=0.0, most=1.0
+    )
     class_weight: str = _setting(
         "none",
         "How much an image counts in the loss. none: all alike; balanced: each class the same in all; sqrt: half "
@@ -225,6 +234,7 @@ class TrainingSettings:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check(field.name, getattr(self, field.name), field.metadata)
+        _check_fold(self.fold)
         if self.learning_rate == 0:
             raise UserError("`learning_rate` must be above 0. Received: 0.")
         if self.model.startswith("vgg") and self.input_size < 32:
@@ -235,7 +245,12 @@ class TrainingSettings:
         if self.holdout and self.fold is not None:
             raise UserError(
                 "`holdout` must be 0 beside a fold, which is held out already. Received: "
-                f"{self.holdout:g} with fold {self.fold}. Give --fold=none, too."
+                f"{self.holdout:g} with fold {_brief(self.fold)}. Give --fold=none, too."
+            )
+        if self.teacher and (self.holdout or isinstance(self.fold, tuple)):
+            raise UserError(
+                "`teacher` takes one fold, or none without a `holdout`: of what else is held out, the teacher's "
+                f"networks saw the labels. Received: fold {_brief(self.fold)}, holdout {self.holdout:g}."
             )
         parse_milestones(self.milestones)
         if self.schedule == "plateau" and not (self.validate_every and (self.holdout or self.fold is not None)):
@@ -290,6 +305,7 @@ def list_differences(settings, recorded):
         (field.name, getattr(settings, field.name), recorded.get(field.name, field.default))
         for field in dataclasses.fields(settings)
     ]
+    pairs = [(name, value, tuple(old) if isinstance(old, list) else old) for name, value, old in pairs]  # of JSON
     return [f"{name}: {_brief(value)}, not {_brief(old)}" for name, value, old in pairs if value != old]
 
 
@@ -304,7 +320,16 @@ def check_start(settings, folder):
 
 
 def _brief(value):
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else value
+    if value is None or isinstance(value, tuple):
+        return fold_name(value)
+    return f"{value:g}" if isinstance(value, float) else value
+
+
+def _check_fold(fold):
+    if fold not in (None, *range(FOLDS), *itertools.combinations(range(FOLDS), 2)):
+        raise UserError(
+            f"`fold` must be 0..{FOLDS - 1}, two of these such as 0,1, or none. Received: {_brief(fold)}."
+        )
 
 
 @dataclasses.dataclass(frozen=True)

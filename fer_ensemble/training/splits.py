@@ -31,7 +31,7 @@ def split_training(dataset, path, settings):
         held_out, description = _hold_out(dataset, training, settings.holdout, settings.fold_seed)
     else:
         folds, fingerprint = load_folds(dataset, path, FOLDS, settings.fold_seed)
-        held_out = folds == settings.fold
+        held_out = np.isin(folds, settings.fold)
         description = {"folds": FOLDS, "seed": settings.fold_seed, "fingerprint": fingerprint}
     labelled = dataset.labels[training] != UNLABELLED
     return training[labelled & ~held_out], training[labelled & held_out], description

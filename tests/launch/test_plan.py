@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from fer_ensemble.data.dataset import CLASS_NAMES, Dataset
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.launch.plan import (
     check_data,
     discard_members,
+    ensemble_folds,
     parse_folds,
     parse_runs,
     plan_members,
@@ -51,6 +53,16 @@ def test_folds_are_read_as_numbers():
     assert parse_folds("3,0") == [3, 0]
 
 
+def test_pairs_are_every_two_folds_and_have_no_prediction(tmp_path):
+    assert parse_folds("0+1,2+3") == [(0, 1), (2, 3)]
+    pairs = parse_folds("pairs")
+    assert pairs == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    members = plan_members([("cnn", 0)], pairs, TrainingSettings(), TrainingOptions(experiments=str(tmp_path)))
+    assert [member.name for member in members][:2] == ["exp_0+1/cnn_0", "exp_0+2/cnn_0"]
+    assert "--fold=0+1" in training_command(members[0].settings, TrainingOptions())
+    assert ensemble_folds(pairs) == []
+
+
 def test_no_fold_is_one_member_of_each_run_and_their_prediction(tmp_path):
     folds, options = parse_folds("none"), TrainingOptions(experiments=str(tmp_path))
     members = plan_members(RUNS[:2], folds, TrainingSettings(fold=None, holdout=0.2), options)
@@ -61,12 +73,12 @@ def test_no_fold_is_one_member_of_each_run_and_their_prediction(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "one", "-1", "1.0", "0,none"])
 def test_what_is_no_fold_is_refused(text):
-    with pytest.raises(ValueError, match="`folds` must be numbers with commas between them, or none"):
+    with pytest.raises(UserError, match=r"A fold must be a number, several such as|`folds` must be all single"):
         parse_folds(text)
 
 
 def test_a_fold_beyond_the_last_is_refused():
-    with pytest.raises(ValueError, match=r"`fold` must be below 4. Received: 4"):
+    with pytest.raises(ValueError, match=r"`fold` must be 0..3, two of these such as 0,1, or none. Received: 4"):
         plan_members(RUNS, [4], TrainingSettings(), TrainingOptions())
 
 

@@ -3,6 +3,7 @@ import math
 
 import pytest
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.training.settings import (
     FOLDS,
     TrainingOptions,
@@ -13,7 +14,8 @@ from fer_ensemble.training.settings import (
 
 # Each limit of each field: a value just beyond it, and what the message says of it.
 LIMITS = [
-    ("fold", -1, "at least 0"), ("fold", 4, "below 4"), ("replica", -1, "at least 0"), ("seed", -1, "at least 0"),
+    ("teacher_share", -0.1, "at least 0"), ("teacher_share", 1.5, "at most 1"), ("replica", -1, "at least 0"),
+    ("seed", -1, "at least 0"),
     ("holdout", -0.1, "at least 0"), ("holdout", 1.0, "below 1"),
     ("fold_seed", -1, "at least 0"), ("width", 0, "at least 1"), ("input_size", 15, "at least 16"),
     ("stem_stride", 0, "at least 1"), ("stem_stride", 3, "at most 2"),
@@ -62,7 +64,7 @@ def test_the_table_above_has_every_limit():
     }
     assert {(name, limit) for name, _, limit in LIMITS} == declared | {("learning_rate", "above 0")}
     unlimited = {name for name in FIELDS if name not in CHOICES and not any(name == entry[0] for entry in LIMITS)}
-    assert unlimited == {"flip", "deterministic", "milestones", "pretrained"}
+    assert unlimited == {"flip", "deterministic", "milestones", "pretrained", "fold", "teacher"}
 
 
 @pytest.mark.parametrize(("name", "choices"), CHOICES.items())
@@ -84,6 +86,21 @@ def test_the_limits_themselves_and_the_defaults_are_valid():
     TrainingSettings(fold=FOLDS - 1, rotation=180.0, erasing=1.0, brightness=1.0, batch_size=2, input_size=16)
     for name in ("dropout", "warmup", "weight_decay", "ema", "label_smoothing", "shift", "zoom", "contrast"):
         TrainingSettings(**{name: 0.0})
+
+
+@pytest.mark.parametrize("fold", [-1, 4, (0, 0), (1, 0), (0, 4), (0, 1, 2)])
+def test_a_fold_is_one_of_four_or_two_of_them_or_none(fold):
+    for right in (0, 3, (0, 3), (1, 2), None):
+        TrainingSettings(fold=right)
+    with pytest.raises(UserError, match=r"`fold` must be 0..3, two of these such as 0,1, or none. Received: "):
+        TrainingSettings(fold=fold)
+
+
+@pytest.mark.parametrize("changes", [{"fold": (0, 1)}, {"fold": None, "holdout": 0.1}])
+def test_a_teacher_takes_what_it_can_teach_without_telling(changes):
+    TrainingSettings(teacher="experiments", fold=None)
+    with pytest.raises(UserError, match="`teacher` takes one fold, or none without a `holdout`"):
+        TrainingSettings(teacher="experiments", **changes)
 
 
 def test_a_holdout_takes_no_fold():

@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from fer_ensemble.data.dataset import CLASS_NAMES, Dataset
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.data.dataset import CLASS_NAMES, Dataset
 from fer_ensemble.launch.plan import (
     check_data,
     discard_members,

@@ -1,47 +1,6 @@
-"""Trains one member of the ensemble: one network, on three of the four folds of Training, or all of it.
+"""Trains one member of the ensemble: `fer-ensemble train`, as it is called in this folder."""
 
-The finished member lies in EXPERIMENTS/exp_FOLD/MODEL_REPLICA/: the model, its predictions for the images that it
-never saw, its learning curve, and a record of how it was made. An interrupted training goes on from its last
-epoch when the same command is given again; a finished one is left alone.
-
-Examples:
-
-  python model_train.py --epochs=3                                   the bundled sample, to look around
-  python model_train.py --data=fer2013.csv --model=resnet --fold=2   one member on the real data
-  python model_train.py --flagfile=experiments/quick.flags --fold=1  settings from a file, one flag per line
-  python model_train.py --data=fer2013.csv --find_learning_rate      which learning rate to begin with
-  for rate in 0.02 0.05 0.1; do                                      a sweep
-    python model_train.py --data=fer2013.csv --learning_rate=$rate --experiments=experiments/rate_$rate
-  done
-"""
-
-from absl import flags
-
-from fer_ensemble.base.errors import UserError
-from fer_ensemble.commands.edge import define_flags, run, settings_from_flags
-from fer_ensemble.training.settings import RangeTestOptions, TrainingOptions, TrainingSettings
-from fer_ensemble.training.variations import VARY_HELP, vary_settings
-
-define_flags(TrainingSettings)
-define_flags(TrainingOptions)
-define_flags(RangeTestOptions)
-VARY = flags.DEFINE_multi_string("vary", [], VARY_HELP)
-
-
-def main(arguments):
-    if arguments:
-        raise UserError(f"model_train.py takes flags only. Received: {' '.join(arguments)}")
-    settings = vary_settings(settings_from_flags(TrainingSettings), VARY.value)
-    options = settings_from_flags(TrainingOptions)
-    range_test = settings_from_flags(RangeTestOptions)
-    if range_test.find_learning_rate:
-        from fer_ensemble.commands.find_learning_rate import find_learning_rate
-
-        return find_learning_rate(settings, options, range_test.find_steps)
-    from fer_ensemble.training.member import train_member
-
-    return train_member(settings, options)
-
+from fer_ensemble.commands.start import run_verb
 
 if __name__ == "__main__":
-    run(main)
+    run_verb("train")

@@ -149,7 +149,9 @@ def make_ensemble(torture, name, disturbed):
     folder = torture.folder / name
     folder.mkdir()
     experiments = folder / "experiments"
-    lines = gzip.decompress((REPOSITORY / "data" / "sample.csv.gz").read_bytes()).splitlines(keepends=True)
+    lines = gzip.decompress((REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz").read_bytes()).splitlines(
+        keepends=True
+    )
     tasks = []
     for name, kept in (("data", lines), ("other", lines[:-1])):
         (folder / f"{name}.csv").write_bytes(b"".join(kept))

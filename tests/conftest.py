@@ -51,7 +51,7 @@ def python():
 def tiny_dataset():
     """48 labelled Training faces of three classes and one without label; 12 faces in each test split, the first of
     PrivateTest a copy of the first of Training. Rows have gaps, as after leaving bad rows out."""
-    sample = convert_inputs([ROOT / "data" / "sample.csv.gz"], BadRows())
+    sample = convert_inputs([ROOT / "fer_ensemble" / "assets" / "sample.csv.gz"], BadRows())
     chosen = np.concatenate(
         [
             np.flatnonzero((sample.usage == usage) & (sample.labels == CLASS_NAMES.index(name)))[:number]

@@ -8,10 +8,12 @@ import threading
 import time
 
 # SLURM sends SIGTERM before it preempts a job, and SIGUSR1, by custom, before its time is up; a closing terminal
-# sends SIGHUP.
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
-# Schedulers and shells may each pass on one and the same wish: only later than this is a signal a second one.
-SECONDS_OF_ONE_WISH = 1.0
+# sends SIGHUP. Windows knows the first two only.
+STOP_SIGNALS = tuple(
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP") if hasattr(signal, name)
+)
+# Schedulers and shells may each pass on one and the same request: only later than this is a signal a second one.
+SECONDS_OF_ONE_REQUEST = 1.0
 
 
 class Stopped(BaseException):
@@ -30,7 +32,7 @@ class Stopped(BaseException):
         return f"stopped by {self.signal.name}" + (f": {self.where}" if self.where else "")
 
 
-class _Wish:
+class _Request:
     """What the signals of this process asked for so far: there is one set of handlers in a process."""
 
     number = None
@@ -38,7 +40,7 @@ class _Wish:
     deferred = False
 
 
-def heed():
+def raise_stopped():
     """Makes the stop signals raise `Stopped` in the main thread, and a second one end the process at once.
 
     Signals that are ignored stay so, as SIGHUP under nohup.
@@ -56,34 +58,42 @@ def deferred():
     Nothing must be raised inside TensorFlow or JAX: where they call Python from C++, some of them print what was
     raised, and go on.
     """
-    before, _Wish.deferred = _Wish.deferred, True
+    before, _Request.deferred = _Request.deferred, True
     try:
         yield
     finally:
-        _Wish.deferred = before
+        _Request.deferred = before
     if not before:
         check()
 
 
+def only_note():
+    """From here to the end of the process a signal raises nothing any more; a second one still ends it at once.
+
+    For when the work is done, and Python takes leave: what is raised then, nobody catches.
+    """
+    _Request.deferred = True
+
+
 def received():
     """Returns whether a signal has asked us to stop."""
-    return _Wish.number is not None
+    return _Request.number is not None
 
 
 def check():
     """Raises `Stopped` if a signal has asked us to stop."""
     if received():
-        raise Stopped(_Wish.number)
+        raise Stopped(_Request.number)
 
 
 def _handle(number, frame):
     if received():
-        if time.monotonic() - _Wish.time > SECONDS_OF_ONE_WISH:
+        if time.monotonic() - _Request.time > SECONDS_OF_ONE_REQUEST:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         return
-    _Wish.number, _Wish.time = number, time.monotonic()
-    if not _Wish.deferred:
+    _Request.number, _Request.time = number, time.monotonic()
+    if not _Request.deferred:
         raise Stopped(number)
 
 
@@ -93,5 +103,5 @@ def _raise_again(unraisable):
     if not isinstance(unraisable.exc_value, Stopped):
         sys.__unraisablehook__(unraisable)
         return
-    _Wish.number = None
+    _Request.number = None
     threading.Timer(0.01, os.kill, (os.getpid(), unraisable.exc_value.signal)).start()

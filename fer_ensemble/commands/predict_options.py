@@ -1,7 +1,21 @@
-"""The choices of `predict.py`: one frozen class, whose fields are its flags."""
+"""Predicts with the whole ensemble: combines its members, scores them, and writes the results.
+
+The members' predictions are files that their trainings left, so that this takes seconds and can be repeated
+with other weights. With --images it runs the networks on photos of faces.
+
+Examples:
+
+  python predict.py --ensemble experiments/                    tables, report.html, predictions.csv, scores.json
+  python predict.py --ensemble experiments/ --weights=equal    every run counts the same
+  python predict.py --ensemble experiments/ --data=fer2013.csv    with faces in the report
+  python predict.py --ensemble experiments/ --data=other.csv   the test splits of another data set
+  python predict.py --ensemble experiments/ --images me.jpg holidays/
+"""
 
 import dataclasses
 
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.commands import edge
 from fer_ensemble.members.views import VIEWS
 from fer_ensemble.training.settings import PRECISIONS
 
@@ -65,3 +79,22 @@ class PredictOptions:
     )
     allow_missing: bool = _setting(False, "Go on without the members that are missing or unfinished, and say so.")
     output: str = _setting("", "Folder for the results; empty: the ensemble's folder.")
+
+
+def define_flags():
+    """Defines the flags of this command."""
+    edge.define_flags(PredictOptions)
+
+
+def main(arguments):
+    """Scores the ensemble, or predicts photos."""
+    options = edge.settings_from_flags(PredictOptions)
+    if options.images:
+        from fer_ensemble.commands.photos import report_photos
+
+        return report_photos(options, [options.images, *arguments])
+    if arguments:
+        raise UserError(f"{edge.program()} takes photos only after --images. Received: {edge.brief(arguments)}")
+    from fer_ensemble.commands.predict import report_ensemble
+
+    return report_ensemble(options)

@@ -4,7 +4,7 @@ With the sample, everything runs without the real data. A small network learns i
 two swapped classes or an augmentation that turns faces upside down cost it many points. Its scores say
 nothing about real faces. The bundled file was made by
 
-    python -m fer_ensemble.commands.draw_sample --output=data/sample.csv.gz --seed=0
+    fer-ensemble draw_sample --output=fer_ensemble/assets/sample.csv.gz --seed=0
 
 and the same seed gives the same file again. It holds labelled images for all three splits, five sevenths of
 them Training, in class sizes almost as uneven as FER2013's. As in FER2013, some images are exact copies of

@@ -10,6 +10,7 @@ import h5py
 
 from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.data.bundled import SAMPLE_FILE, find_bundled
 from fer_ensemble.data.classes import parse_classes
 from fer_ensemble.data.contents import make_dataset, select_classes
 from fer_ensemble.data.dataset import CLASS_NAMES
@@ -67,7 +68,7 @@ def split_inputs(inputs):
     if isinstance(inputs, os.PathLike):
         inputs = [inputs]
     names = inputs.split(",") if isinstance(inputs, str) else inputs
-    paths = [pathlib.Path(name).expanduser() for name in names if str(name).strip()]
+    paths = [find_bundled(pathlib.Path(name).expanduser()) for name in names if str(name).strip()]
     if not paths:
         raise UserError("Expected at least one CSV, image folder, archive or .h5. Received: none.")
     for path in paths:
@@ -197,7 +198,7 @@ def _remake(path):
 def _cache_path(paths):
     first = paths[0].absolute()
     name = "+".join(path.absolute().name for path in paths) + ".h5"
-    if os.access(first.parent, os.W_OK):
+    if os.access(first.parent, os.W_OK) and first.parent != SAMPLE_FILE.parent:  # the package stays as it is
         return first.parent / name
     place = hashlib.sha256(str(first.parent).encode()).hexdigest()[:8]
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()

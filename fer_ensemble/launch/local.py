@@ -10,6 +10,7 @@ import sys
 import time
 
 from fer_ensemble.base.stop_signals import STOP_SIGNALS, Stopped
+from fer_ensemble.launch.plan import module_environment
 
 BOUND_PROCESS = pathlib.Path(__file__).with_name("bound_process.py")
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -108,7 +109,7 @@ def _start(job, environment):
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            env={**module_environment(), "PYTHONUNBUFFERED": "1", **environment},
             start_new_session=True,  # out of reach of the terminal's Ctrl-C: we alone decide when it ends
         )
         return Run(job, environment, process, time.monotonic(), log.tell())

@@ -5,6 +5,7 @@ Nothing here knows how the commands are run: on this machine (`local`) or elsewh
 
 import dataclasses
 import itertools
+import os
 import pathlib
 import re
 import sys
@@ -15,7 +16,9 @@ from fer_ensemble.members import directory
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings, check_start, list_differences
 from fer_ensemble.training.variations import vary_settings
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+_ABOVE = pathlib.Path(__file__).resolve().parents[2]
+CHECKOUT = _ABOVE if (_ABOVE / "splitscript.sh").is_file() else None  # None: the package is installed
+MODULE = "fer_ensemble"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,7 +179,19 @@ def training_command(settings, options):
             value = getattr(values, field.name)
             if field.name not in names and value != field.default:
                 flags.append(f"--{field.name}={value}")
-    return [sys.executable, str(REPOSITORY / "model_train.py"), *flags]
+    return [sys.executable, "-m", MODULE, "train", *flags]
+
+
+def module_path():
+    """Returns what PYTHONPATH must be for these commands; None where the package is installed."""
+    before = os.environ.get("PYTHONPATH")
+    return None if CHECKOUT is None else os.pathsep.join([str(CHECKOUT), *([before] if before else [])])
+
+
+def module_environment():
+    """Returns our environment, as these commands need it."""
+    path = module_path()
+    return dict(os.environ) if path is None else {**os.environ, "PYTHONPATH": path}
 
 
 def ensemble_folds(folds):
@@ -191,8 +206,8 @@ def prediction_command(runs, folds, options):
     """Returns the command that combines the members of some runs, a list of `(model, replica)`, as a list."""
     flags = [f"--ensemble={options.experiments}", f"--data={options.data}"]  # the data for their faces
     names = [f"{model}_{replica}" for model, replica in runs]
-    if names != list(RUNS):  # predict.py's own choice
+    if names != list(RUNS):  # which predict takes by itself
         flags.append(f"--runs={','.join(names)}")
     if None in folds:
         flags.append("--folds=none")
-    return [sys.executable, str(REPOSITORY / "predict.py"), *flags]
+    return [sys.executable, "-m", MODULE, "predict", *flags]

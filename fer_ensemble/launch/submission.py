@@ -11,7 +11,7 @@ import pathlib
 import re
 import shlex
 
-from fer_ensemble.launch.plan import discard_members, ensemble_folds, training_command
+from fer_ensemble.launch.plan import discard_members, ensemble_folds, module_path, training_command
 from fer_ensemble.launch.slurm import BatchJob, cancel_waiting, find_queued
 from fer_ensemble.members.directory import is_complete, member_folder
 from fer_ensemble.training.settings import FOLDS, TrainingSettings
@@ -104,7 +104,9 @@ def _write_script(request, lines):
     setup = [request.setup] if request.setup else []
     # Where it starts anyhow, unless --chdir was given: the paths of the data and the members are relative to it.
     place = f"cd -- {shlex.quote(str(pathlib.Path.cwd()))} || exit 1"
-    return "\n".join([*head, *setup, place, *lines, ""])
+    path = module_path()  # which SLURM does not hand on if it is told --export=NONE
+    found = [] if path is None else [f"export PYTHONPATH={shlex.quote(path)}"]
+    return "\n".join([*head, *setup, *found, place, *lines, ""])
 
 
 def submit_members(members, prediction, options, request, dry_run, prepare):
@@ -153,7 +155,7 @@ def submit_members(members, prediction, options, request, dry_run, prepare):
         return
     if not dry_run:  # the new one waits for the same arrays, too
         cancel_waiting(prediction_name(options.experiments))
-    what = f"predict.py{', when all of these have ended' if arrays else ''}"
+    what = f"the prediction{', when all of these have ended' if arrays else ''}"
     submit(make_prediction(prediction, sorted(arrays), options, request), what)
 
 

@@ -85,7 +85,7 @@ class Sweep:
         """
         failures = 0
         try:
-            # A signal must not come between Optuna's journal and ours; while members train, `run_jobs` heeds it.
+            # A signal must not come between Optuna's journal and ours; while members train, `run_jobs` notes it.
             with stop_signals.deferred(), Display(self._sweep.trials, self._sweep.objective) as display:
                 while failures < FAILURES:
                     stop_signals.check()
@@ -119,7 +119,7 @@ class Sweep:
             prune = Pruner(trial, members[0], self._sweep.objective) if self._sweep.prune != "none" else None
 
             def watch(runs):
-                stop_signals.check()  # one that came before `run_jobs` heeded them
+                stop_signals.check()  # one that came before `run_jobs` noted them
                 show(runs)
                 if prune:
                     prune(runs)

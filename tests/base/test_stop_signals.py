@@ -10,7 +10,7 @@ from fer_ensemble.base.stop_signals import STOP_SIGNALS, Stopped
 BEGIN = """
 import contextlib, os, signal, sys, time
 from fer_ensemble.base import stop_signals
-stop_signals.heed()
+stop_signals.raise_stopped()
 def send(number=signal.SIGTERM):
     os.kill(os.getpid(), number)
 """
@@ -62,7 +62,7 @@ except stop_signals.Stopped as stopped: print(stopped)
     assert run(python, code).stdout == "done\nstopped by SIGTERM\n"
 
 
-def test_the_same_wish_twice_is_one_wish(python):
+def test_the_same_request_twice_is_one_request(python):
     # As when both the shell and the scheduler pass it on.
     code = """
 with contextlib.suppress(stop_signals.Stopped), stop_signals.deferred():
@@ -84,9 +84,12 @@ def test_a_second_signal_ends_at_once():
 
 
 def test_what_is_ignored_stays_ignored(python):
-    code = (
-        "signal.signal(signal.SIGHUP, signal.SIG_IGN); stop_signals.heed(); send(signal.SIGHUP); print('went on')"
-    )
+    code = """
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+stop_signals.raise_stopped()
+send(signal.SIGHUP)
+print('went on')
+"""
     assert run(python, code).stdout == "went on\n"
 
 

@@ -33,7 +33,7 @@ def run_command():
 def trained(run_command, tmp_path_factory):
     """Trains all 16 members, tiny ones, on the bundled sample; returns their folder and the command's answer."""
     folder = tmp_path_factory.mktemp("trained")
-    sample = shutil.copy(REPOSITORY / "data" / "sample.csv.gz", folder)
+    sample = shutil.copy(REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz", folder)
     flags = ["--epochs=2", "--width=4", "--input_size=16", "--batch_size=32", "--warmup=0"]
     answer = run_command("splitscript.sh", f"--data={sample}", f"--experiments={folder / 'experiments'}", *flags)
     return folder / "experiments", answer

@@ -141,11 +141,12 @@ def test_flags_borrow_the_defaults_and_change_one_by_one(python):
 from absl import flags
 from fer_ensemble.commands.edge import settings_from_flags
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
-import model_train
-flags.FLAGS(["model_train.py"])
+from fer_ensemble.commands import train
+train.define_flags()
+flags.FLAGS(["train"])
 assert settings_from_flags(TrainingSettings) == TrainingSettings()
 assert settings_from_flags(TrainingOptions) == TrainingOptions()
-flags.FLAGS(["model_train.py", "--model=resnet", "--fold=3", "--noflip", "--shift=0.25", "--overwrite"])
+flags.FLAGS(["train", "--model=resnet", "--fold=3", "--noflip", "--shift=0.25", "--overwrite"])
 assert settings_from_flags(TrainingSettings) == TrainingSettings(model="resnet", fold=3, flip=False, shift=0.25)
 assert settings_from_flags(TrainingSettings, fold=2).fold == 2
 assert settings_from_flags(TrainingOptions) == TrainingOptions(overwrite=True)

@@ -2,8 +2,11 @@ import pathlib
 
 import pytest
 
-EXPERIMENTS = pathlib.Path(__file__).resolve().parents[2] / "experiments"
-FLAG_FILES = sorted(path.relative_to(EXPERIMENTS.parent) for path in EXPERIMENTS.rglob("*.flags"))
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+FLAG_FILES = sorted(
+    path.relative_to(REPOSITORY)
+    for path in [*(REPOSITORY / "experiments").rglob("*.flags"), *(REPOSITORY / "fer_ensemble").rglob("*.flags")]
+)
 
 
 @pytest.mark.parametrize("path", FLAG_FILES, ids=lambda path: path.stem)
@@ -14,5 +17,5 @@ def test_both_commands_take_every_flag_file(python, tmp_path, path):
     several = python("-m", "fer_ensemble.launch", f"--flagfile={path}", f"--experiments={tmp_path}", "--dry_run")
     assert several.returncode == 0, several.stderr
     model = [line for line in path.read_text().splitlines() if line.startswith("--model=")]
-    lines = [line for line in several.stdout.splitlines() if "model_train.py" in line]
+    lines = [line for line in several.stdout.splitlines() if "fer_ensemble train" in line]
     assert lines and all(flag in line for flag in model for line in lines)

@@ -158,7 +158,7 @@ def test_all_pairs_are_compared_and_all_likely_wrong_labels_listed(ensemble, run
 def test_three_classes_flow_from_the_training_to_the_report(run_command, tmp_path):
     flags = ["--epochs=1", "--width=4", "--input_size=16", "--batch_size=32", "--warmup=0"]
     flags += ["--classes=happy,sad,neutral", "--runs=cnn_0", "--folds=0", f"--experiments={tmp_path}"]
-    data = REPOSITORY / "data" / "sample.csv.gz"
+    data = REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz"
     answer = run_command("splitscript.sh", f"--data={data}", *flags)
     assert answer.returncode == 0, answer.stderr + answer.stdout
     answer = run_command("predict.py", "--ensemble", tmp_path, "--runs=cnn_0", "--allow_missing", f"--data={data}")
@@ -246,7 +246,7 @@ def test_other_data_is_predicted_by_the_networks_and_unlabelled_images_are_not_s
 ):
     # The sample without the labels of PrivateTest, and without its Training images.
     other = tmp_path / "other.csv"
-    with gzip.open(REPOSITORY / "data" / "sample.csv.gz", "rt", newline="") as source:
+    with gzip.open(REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz", "rt", newline="") as source:
         rows = [row for row in csv.reader(source) if row[2] != "Training"]
     with other.open("w", newline="") as file:
         csv.writer(file).writerows([("" if row[2] == "PrivateTest" else row[0], *row[1:]) for row in rows])
@@ -295,7 +295,7 @@ def test_views_of_the_training_data_are_predicted_out_of_fold_too(ensemble, run_
 def test_photos_of_any_kind_are_predicted_and_unreadable_ones_named(ensemble, run_command, tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
-    with gzip.open(REPOSITORY / "data" / "sample.csv.gz", "rt", newline="") as source:
+    with gzip.open(REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz", "rt", newline="") as source:
         row = list(csv.reader(source))[1 + 840]  # the first PublicTest image
     face = np.array(row[1].split(), np.uint8).reshape(48, 48)
     Image.fromarray(face).save(photos / "grey.png")

@@ -115,7 +115,7 @@ class Page:
 def report(trained, run_command, tmp_path_factory):
     """The folder of a report with faces, on real members of the sample."""
     output = tmp_path_factory.mktemp("report")
-    data = REPOSITORY / "data" / "sample.csv.gz"
+    data = REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz"
     answer = run_command("predict.py", "--ensemble", trained[0], f"--data={data}", f"--output={output}")
     assert answer.returncode == 0, answer.stderr
     return output

@@ -87,7 +87,7 @@ def test_two_processes_reach_just_so_many_trials_though_one_is_killed(study):
         assert float(row["oof_accuracy"]) == record["metrics"]["oof"]
         assert float(row["learning_rate"]) == record["settings"]["learning_rate"]
         assert row["optimizer"] == record["settings"]["optimizer"]
-        turns = (member(folder, number) / "train.log").read_text().count("model_train.py --model")
+        turns = (member(folder, number) / "train.log").read_text().count("fer_ensemble train --model")
         assert turns == (2 if number == left else 1)
 
 
@@ -97,9 +97,10 @@ def test_the_best_flags_are_the_best_trials_settings(study, python):
     code = f"""
 import dataclasses, json, sys
 from absl import flags
-import model_train
-flags.FLAGS(["model_train.py", "--flagfile={folder / "best.flags"}"])
-print(json.dumps(dataclasses.asdict(model_train.settings_from_flags(model_train.TrainingSettings))))
+from fer_ensemble.commands import edge, train
+train.define_flags()
+flags.FLAGS(["train", "--flagfile={folder / "best.flags"}"])
+print(json.dumps(dataclasses.asdict(edge.settings_from_flags(train.TrainingSettings))))
 """
     answer = python("-c", code)
     assert answer.returncode == 0, answer.stderr

@@ -11,11 +11,11 @@ from fer_ensemble.data.dataset import CLASS_NAMES, PRIVATE_TEST, SPLITS, TRAININ
 from fer_ensemble.data.drawn_faces import ACTION_UNITS, EXPRESSIONS, draw_face, draw_sample, write_csv
 
 ROOT = pathlib.Path(__file__).parents[2]
-BUNDLED = ROOT / "data" / "sample.csv.gz"
+BUNDLED = ROOT / "fer_ensemble" / "assets" / "sample.csv.gz"
 
 
 def run_command(*arguments):
-    command = [sys.executable, "-m", "fer_ensemble.commands.draw_sample", *map(str, arguments)]
+    command = [sys.executable, "-m", "fer_ensemble", "draw_sample", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
@@ -128,7 +128,7 @@ def test_a_negative_seed_is_an_error():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "--output must have a value"),
+        ((), "Expected --output, the file to write. Received: none."),
         (("--output=x.csv.gz", "--images=3"), "`images` must be at least 168"),
         (("--output=x.csv.gz", "more"), "Expected flags only. Received: more."),
     ],

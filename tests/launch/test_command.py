@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from fer_ensemble.commands.launch import list_sample_flags
+from fer_ensemble.data.bundled import find_bundled
+
 REPOSITORY = pathlib.Path(__file__).parents[2]
 
 
@@ -56,7 +59,7 @@ def test_help_teaches_within_a_second():
 
 
 def test_the_launcher_does_without_keras():
-    code = "import sys, fer_ensemble.launch.__main__; print({'keras', 'tensorflow', 'h5py'} & set(sys.modules))"
+    code = "import sys, fer_ensemble.commands.launch; print({'keras', 'tensorflow', 'h5py'} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
     assert answer.stdout.strip() == "set()"
 
@@ -68,9 +71,9 @@ def test_the_plan_has_16_members_and_their_commands(tmp_path):
     assert lines[0] == "experiments: 0 of 16 members complete, 16 to train, 3 workers on the CPU"
     assert lines[1].startswith("exp_0/cnn_0  to train  ")
     assert lines[16].endswith(
-        f"{REPOSITORY}/model_train.py --model=resnet --fold=3 --replica=1 --epochs=60 --data=fer2013.csv"
+        "-m fer_ensemble train --model=resnet --fold=3 --replica=1 --epochs=60 --data=fer2013.csv"
     )
-    assert lines[17].endswith("predict.py --ensemble=experiments --data=fer2013.csv")
+    assert lines[17].endswith("-m fer_ensemble predict --ensemble=experiments --data=fer2013.csv")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -85,19 +88,23 @@ def test_runs_and_folds_choose():
     assert names == ["exp_3/resnet_2", "exp_1/resnet_2"]
 
 
-def test_without_data_it_takes_the_sample_and_says_so():
-    answer = launch("--dry_run", "--epochs=7")
+def test_without_data_it_takes_the_sample_and_says_so(tmp_path):
+    # Into a folder of its own: that of the sample may hold finished members.
+    answer = launch("--dry_run", "--epochs=7", f"--experiments={tmp_path}")
     first, second, third = answer.stdout.splitlines()[:3]
     assert first.startswith("no --data given: the bundled sample, with --data=data/sample.csv.gz")
-    assert second.startswith("experiments/sample: ")
+    assert second.startswith(f"{tmp_path}: 0 of 16 members complete")
     assert "--epochs=7" in third  # its own flags come last, and count
 
 
-def test_the_sample_is_found_from_elsewhere(tmp_path):
-    answer = launch("--dry_run", "--runs=cnn_0", folder=tmp_path)
-    command = answer.stdout.splitlines()[2]
-    data = next(word for word in command.split() if word.startswith("--data=")).removeprefix("--data=")
-    assert (tmp_path / data).resolve() == REPOSITORY / "data" / "sample.csv.gz"
+def test_the_sample_is_trained_in_the_checkout_wherever_it_is_called_from(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (experiments,) = [flag for flag in list_sample_flags([]) if flag.startswith("--experiments=")]
+    assert pathlib.Path(experiments.partition("=")[2]).resolve() == REPOSITORY / "experiments" / "sample"
+    assert find_bundled(pathlib.Path("data/sample.csv.gz")).samefile(
+        REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz"
+    )
+    assert list_sample_flags(["--data=own.csv"]) == list_sample_flags(["--flagfile", "own.flags"]) == []
 
 
 def test_a_flagfile_of_ones_own_is_not_mixed_with_the_sample(tmp_path):

@@ -143,14 +143,14 @@ def test_a_complete_member_of_other_data_is_refused(tmp_path):
 def test_the_command_spells_out_the_member_and_what_is_not_default():
     settings = TrainingSettings(model="resnet", fold=2, replica=1, epochs=60, flip=False)
     command = training_command(settings, TrainingOptions(data="fer2013.csv"))
-    assert command[1].endswith("model_train.py")
-    assert command[2:] == [
+    assert command[1:4] == ["-m", "fer_ensemble", "train"]
+    assert command[4:] == [
         "--model=resnet", "--fold=2", "--replica=1", "--epochs=60", "--flip=False", "--data=fer2013.csv",
     ]  # fmt: skip
 
 
 def test_the_defaults_are_left_to_the_command():
-    assert training_command(TrainingSettings(), TrainingOptions())[2:] == [
+    assert training_command(TrainingSettings(), TrainingOptions())[4:] == [
         "--model=cnn",
         "--fold=0",
         "--replica=0",
@@ -158,7 +158,7 @@ def test_the_defaults_are_left_to_the_command():
 
 
 def test_the_prediction_is_of_the_same_folder_and_data():
-    assert prediction_command(RUNS, [0], TrainingOptions(experiments="there", data="a.csv"))[2:] == [
+    assert prediction_command(RUNS, [0], TrainingOptions(experiments="there", data="a.csv"))[4:] == [
         "--ensemble=there",
         "--data=a.csv",
     ]

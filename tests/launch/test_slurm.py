@@ -99,9 +99,9 @@ def test_each_task_gets_the_command_of_its_member(options):
     for task, model, fold, replica in (("0", "cnn", 0, 0), ("124", "resnet", 3, 1)):
         _, folder, *command = bash(script, SLURM_ARRAY_TASK_ID=task).stdout.splitlines()
         assert folder == f"{options.experiments}/exp_{fold}/{model}_{replica}"
-        assert command[:2] == [sys.executable, str(REPOSITORY / "model_train.py")]
+        assert command[:4] == [sys.executable, "-m", "fer_ensemble", "train"]
         flags = {f"--model={model}", f"--fold={fold}", f"--replica={replica}", "--epochs=7", "--data=own.csv"}
-        assert set(command[2:]) == {*flags, f"--experiments={options.experiments}"}  # and no --overwrite
+        assert set(command[4:]) == {*flags, f"--experiments={options.experiments}"}  # and no --overwrite
 
 
 def test_flags_go_before_the_defaults_that_they_contradict(options):

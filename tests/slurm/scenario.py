@@ -10,7 +10,7 @@ import time
 import pytest
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
-DATA = REPOSITORY / "data" / "sample.csv.gz"
+DATA = REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz"
 # The test's SLURM has two processors: two tasks at a time.
 SBATCH = ("--slurm", "--cpus-per-task=1", "--mem=1500M")
 TRAINING = ("--epochs=4", "--width=4", "--input_size=16", "--batch_size=32", "--warmup=0", "--deterministic")

@@ -121,7 +121,7 @@ def test_a_pruned_trials_process_is_stopped_with_its_state_saved(tmp_path, tiny_
             others.report(1.1, percent)
         study.tell(others, 1.1)
     settings = dataclasses.replace(tiny_settings, epochs=8, batch_size=4)  # a second or more after the 2nd
-    options = TrainingOptions(data=str(ROOT / "data" / "sample.csv.gz"))
+    options = TrainingOptions(data=str(ROOT / "fer_ensemble" / "assets" / "sample.csv.gz"))
     members, options = plan_trial(tmp_path / "trial_5", settings, [0], options)
     with pytest.raises(TrialPruned):
         train_trial(members, options, Pruner(study.ask(), members[0], "oof_accuracy"))

@@ -48,7 +48,7 @@ def test_the_time_left_is_the_median_of_the_ended_trials_shared_by_the_processes
     assert estimate_seconds_left(TRIALS[1:2], 10, own=1) is None
 
 
-@pytest.mark.parametrize("command", ["model_train", "fer_ensemble.launch.__main__"])
+@pytest.mark.parametrize("command", ["train", "launch"])
 def test_both_commands_read_the_best_flags_to_the_last_digit(tmp_path, command, python):
     best = make(3, scores.COMPLETE, 0.5, learning_rate=0.1 / 3, model="resnet", flip=False, epochs=30)
     settings = TrainingSettings(width=8, mixup=0.2, **best.params)
@@ -58,13 +58,14 @@ def test_both_commands_read_the_best_flags_to_the_last_digit(tmp_path, command, 
     code = f"""
 import sys
 from absl import flags
-import {command} as command
+from fer_ensemble.commands import {command} as command
+command.define_flags()
 flags.FLAGS(["command", "--flagfile={path}"])
 for name in "learning_rate flip epochs width mixup data classes experiments model runs".split():
     print(flags.FLAGS[name].value if name in flags.FLAGS else "unknown")
 """
     answer = python("-c", code)
     assert answer.returncode == 0, answer.stderr
-    own = ["resnet", "unknown"] if command == "model_train" else ["unknown", "resnet_0,resnet_1"]
+    own = ["resnet", "unknown"] if command == "train" else ["unknown", "resnet_0,resnet_1"]
     expected = [0.1 / 3, False, 30, 8, 0.2, "a b.csv", "sad,happy", tmp_path / "best", *own]
     assert answer.stdout.splitlines() == [str(value) for value in expected]

@@ -108,18 +108,18 @@ def test_a_schedule_goes_on_in_the_middle_of_an_epoch(fit, tmp_path, monkeypatch
     }  # fmt: skip
     (tmp_path / "whole").mkdir()
     model, history = fit(folder=tmp_path / "whole", **changes)
-    get_batch, wish = TrainingBatches.__getitem__, stop_signals._Wish
-    monkeypatch.setattr(wish, "number", None)  # and so it will be afterwards, whatever happens
+    get_batch, request = TrainingBatches.__getitem__, stop_signals._Request
+    monkeypatch.setattr(request, "number", None)  # and so it will be afterwards, whatever happens
 
     def get_batch_and_be_stopped(batches, index):
         if batches.epoch == 2 and index == 1:
-            wish.number = wish.number or signal.SIGTERM  # as a signal would
+            request.number = request.number or signal.SIGTERM  # as a signal would
         return get_batch(batches, index)
 
     with monkeypatch.context() as patch, pytest.raises(stop_signals.Stopped):
         patch.setattr(TrainingBatches, "__getitem__", get_batch_and_be_stopped)
         fit(**changes)
-    wish.number = None
+    request.number = None
     again, same_history = fit(**changes)
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)

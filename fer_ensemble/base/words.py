@@ -1,7 +1,7 @@
 """Numbers as people read them: shares, intervals, times."""
 
 
-def percent(value):
+def percent(value: float) -> str:
     """Writes a share between 0 and 1 as a percentage with two decimals.
 
     >>> percent(0.72341)
@@ -10,7 +10,7 @@ def percent(value):
     return f"{100 * value:.2f} %"
 
 
-def percent_interval(bounds):
+def percent_interval(bounds: tuple[float, float]) -> str:
     """Writes two shares between 0 and 1 as an interval in percent with one decimal.
 
     >>> percent_interval([0.7091, 0.7374])
@@ -20,7 +20,7 @@ def percent_interval(bounds):
     return f"[{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def format_seconds(seconds):
+def format_seconds(seconds: float) -> str:
     """Writes a time for people: `40 s`, `3 min`, `2 h 05 min`."""
     if seconds < 60:
         return f"{round(seconds)} s"

@@ -5,8 +5,8 @@ import pathlib
 from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.members.directory import member_name
+from fer_ensemble.report.csv_tables import write_csv
 from fer_ensemble.report.learning_rate_plot import draw_range_test
-from fer_ensemble.report.result_files import write_csv
 
 FOLDER = "learning_rate"  # in that of the experiments, beside the members' exp_<fold>
 REACH = 0.05  # share of the steps, on either side, that a loss is averaged and its slope measured over
@@ -40,8 +40,8 @@ def find_learning_rate(settings, options, steps):
     folder.mkdir(parents=True, exist_ok=True)
     name = member_name(settings.fold, settings.run).replace("/", "-")
     rows = zip(rates, losses, smoothed, strict=True)
-    header = ["learning_rate", "loss", "smoothed_loss"]
-    write_csv(folder / f"{name}.csv", [header, *([f"{value:.6g}" for value in row] for row in rows)])
+    columns = ["learning_rate", "loss", "smoothed_loss"]
+    write_csv(folder / f"{name}.csv", columns, ([f"{value:.6g}" for value in row] for row in rows))
     with replacing(folder / f"{name}.png") as temporary:
         temporary.write_bytes(
             draw_range_test(rates, losses, smoothed, suggested, f"{settings.run}, {settings.optimizer}")

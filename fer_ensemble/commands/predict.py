@@ -11,8 +11,10 @@ from fer_ensemble.ensemble.held_out_calibration import TEST, calibrate_out_of_fo
 from fer_ensemble.ensemble.parts import OOF, combine_part, join_parts, sum_by_run
 from fer_ensemble.ensemble.weighting import resolve_way, weigh_members
 from fer_ensemble.evaluation.label_noise import find_likely_wrong
-from fer_ensemble.evaluation.part_scores import describe_part
+from fer_ensemble.evaluation.part_scores import correctness, describe_part
 from fer_ensemble.evaluation.predicted_images import describe_copies, find_data, votes_of
+from fer_ensemble.evaluation.provenance import differing_settings
+from fer_ensemble.evaluation.voters import majority_labels
 from fer_ensemble.evaluation.weightings import compare_weightings
 from fer_ensemble.members import directory
 from fer_ensemble.members.collection import collect_members, member_predictions
@@ -21,6 +23,7 @@ from fer_ensemble.report.galleries import show_conflicts, show_likely_wrong, sho
 from fer_ensemble.report.result_files import write_likely_wrong, write_results
 from fer_ensemble.report.result_page import format_html
 from fer_ensemble.report.score_tables import TITLES, format_report
+from fer_ensemble.scoring.comparisons import compare_pairs
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings
 
 PUBLIC = SPLITS[PUBLIC_TEST]
@@ -75,6 +78,7 @@ def report_ensemble(options):
     known = {name: dataset for name in parts if dataset is not None and (own_data or name != OOF)}
     report = {
         **_describe_origin(options, members, missing, dataset, own_data),
+        "differing_settings": differing_settings([member.record for member in members]),
         "weights_from": way,
         "weights": sum_by_run(joined[OOF], weights),
         "member_weights": dict(zip(joined[OOF].members, weights.tolist(), strict=True)),
@@ -93,12 +97,14 @@ def report_ensemble(options):
         )
         for name, part in parts.items()
     }
+    # Read before anything is written: a damaged one is found in time.
+    histories = {member.name: directory.read_history(member.folder) for member in members}
     print(format_report(report))
     output = pathlib.Path(options.output or options.ensemble)
     output.mkdir(parents=True, exist_ok=True)
-    write_results(output, report, parts, calibrations if options.calibrate else None)
+    pairs = {name: compare_pairs(correctness(part, report["runs"])) for name, part in parts.items()}
+    write_results(output, report, parts, pairs, calibrations if options.calibrate else None)
     galleries = _collect_galleries(output, report, parts, known, calibrations)
-    histories = {member.name: directory.read_history(member.folder) for member in members}
     page = format_html(report, galleries, [member.record for member in members], histories)
     write_text(output / "report.html", page)
     print(f"written to {output}: report.html, predictions.csv, scores.json and more")
@@ -178,17 +184,26 @@ def _collect_galleries(output, report, parts, known, calibrations):
     galleries = []
     for name, part in parts.items():
         dataset = known.get(name)
-        chances = calibrations[name].apply(part.ensemble) if calibrations else part.ensemble
+        probabilities = calibrations[name].apply(part.ensemble) if calibrations else part.ensemble
         if name == OOF:
-            positions, suggested = find_likely_wrong(chances, part.labels)
+            positions, suggested = find_likely_wrong(probabilities, part.labels)
             votes = votes_of(part, dataset)
+            majority = None if votes is None else majority_labels(votes[positions], class_names)
             write_likely_wrong(
-                output / "likely_wrong_labels.csv", part, positions, suggested, chances, class_names, votes
+                output / "likely_wrong_labels.csv",
+                part,
+                positions,
+                suggested,
+                probabilities,
+                class_names,
+                majority,
             )
             if dataset is not None:
-                galleries.append(show_likely_wrong(dataset, part, positions, suggested, chances, class_names))
+                galleries.append(
+                    show_likely_wrong(dataset, part, positions, suggested, probabilities, class_names)
+                )
         elif dataset is not None:
-            galleries.append(show_mistakes(dataset, part, chances, class_names, TITLES[name]))
+            galleries.append(show_mistakes(dataset, part, probabilities, class_names, TITLES[name]))
     if known:
         galleries.append(show_conflicts(next(iter(known.values())), report["copies"]["conflicts"]))
     return [gallery for gallery in galleries if gallery]

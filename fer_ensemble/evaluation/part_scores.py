@@ -1,9 +1,12 @@
 """What is found out about an ensemble's predictions of one set of images: plain numbers for `scores.json`."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fer_ensemble.data.dataset import UNLABELLED
 from fer_ensemble.ensemble.parts import (
+    Part,
     correct_images,
     leave_one_run_out,
     predicted_and_labelled,
@@ -11,7 +14,12 @@ from fer_ensemble.ensemble.parts import (
     score_all,
 )
 from fer_ensemble.evaluation.voters import agreement_scores, majority_labels
-from fer_ensemble.scoring.calibration import calibration_bins, calibration_error, chance_calibration_error
+from fer_ensemble.scoring.calibration import (
+    Calibration,
+    calibration_bins,
+    calibration_error,
+    chance_calibration_error,
+)
 from fer_ensemble.scoring.comparisons import compare_pairs, disagreement
 from fer_ensemble.scoring.confusion import bootstrap_intervals, class_scores, confusion_matrix
 from fer_ensemble.scoring.metrics import brier_score, log_loss, predicted_labels, score
@@ -19,7 +27,14 @@ from fer_ensemble.scoring.metrics import brier_score, log_loss, predicted_labels
 ENSEMBLE = "ensemble"
 
 
-def describe_part(part, run_names, weights, calibration, class_names, votes=None):
+def describe_part(
+    part: Part,
+    run_names: Sequence[str],
+    weights: np.ndarray,
+    calibration: Calibration | None,
+    class_names: Sequence[str],
+    votes: np.ndarray | None = None,
+) -> dict:
     """Describes what an ensemble does on one set of images.
 
     Args:
@@ -63,7 +78,7 @@ def describe_part(part, run_names, weights, calibration, class_names, votes=None
     return described | {"ferplus": None if votes is None else _describe_votes(part, votes, class_names)}
 
 
-def correctness(part, run_names, members=True):
+def correctness(part: Part, run_names: Sequence[str], members: bool = True) -> dict[str, np.ndarray]:
     """Returns a dict from the ensemble, the runs and, if asked for, the members to what `compare_pairs` takes."""
     named = {ENSEMBLE: part.ensemble, **dict(zip(run_names, part.runs, strict=True))}
     return {
@@ -78,10 +93,10 @@ def describe_classes(matrix, class_names):
     return [
         {
             "name": name,
-            "images": int(matrix[place].sum()),
-            **{key: None if np.isnan(values[place]) else values[place] for key, values in scores.items()},
+            "images": int(matrix[number].sum()),
+            **{key: None if np.isnan(values[number]) else values[number] for key, values in scores.items()},
         }
-        for place, name in enumerate(class_names)
+        for number, name in enumerate(class_names)
     ]
 
 

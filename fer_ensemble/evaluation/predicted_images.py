@@ -7,11 +7,12 @@ import numpy as np
 
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.copies import find_copies
-from fer_ensemble.data.dataset import SPLITS, TRAINING, UNLABELLED
+from fer_ensemble.data.dataset import SPLITS, TRAINING, UNLABELLED, Dataset
 from fer_ensemble.data.store import load_dataset
+from fer_ensemble.ensemble.parts import Part
 
 
-def find_data(inputs, record):
+def find_data(inputs: str, record: dict) -> tuple[Dataset | None, bool]:
     """Loads the data set that was asked for, or else that of the training if the folder `data` holds it.
 
     Args:
@@ -35,20 +36,20 @@ def find_data(inputs, record):
     return (dataset if inputs or own else None), own
 
 
-def positions_of(dataset, rows):
+def positions_of(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
     """Returns the positions in the data set of the images of some rows, int64; all of them are there."""
     order = np.argsort(dataset.rows, kind="stable")
     return order[np.searchsorted(dataset.rows[order], rows)]
 
 
-def votes_of(part, dataset):
+def votes_of(part: Part, dataset: Dataset | None) -> np.ndarray | None:
     """Returns the FER+ votes for a part's images, uint8, shape `(images, 10)`; None if the data have none."""
     if dataset is None or dataset.votes is None:
         return None
     return dataset.votes[positions_of(dataset, part.rows)]
 
 
-def describe_copies(dataset):
+def describe_copies(dataset: Dataset) -> dict:
     """Counts the exact copies in a data set.
 
     Returns:

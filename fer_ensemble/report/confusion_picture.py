@@ -1,12 +1,14 @@
 """The confusion matrix as a picture."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.report.drawing import DOTS_PER_INCH, format_png
 
 
-def draw_confusion_matrix(matrix, class_names, title):
+def draw_confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], title: str) -> bytes:
     """Draws how the images of each true class were predicted.
 
     Args:
@@ -20,6 +22,11 @@ def draw_confusion_matrix(matrix, class_names, title):
     Raises:
         UserError: If the matrix is not square, or has not as many classes as there are names.
     """
+    return format_png(lay_out_confusion_matrix(matrix, class_names, title))
+
+
+def lay_out_confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], title: str):
+    """Returns the picture of `draw_confusion_matrix` as a `matplotlib.figure.Figure`."""
     matrix = np.asarray(matrix)
     classes = len(class_names)
     if matrix.shape != (classes, classes):
@@ -68,4 +75,4 @@ def draw_confusion_matrix(matrix, class_names, title):
     axes.set_title(f"{title}\n{accuracy}", fontsize=11)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class / %")
     bar.set_ticks([0, 0.25, 0.5, 0.75, 1], labels=["0", "25", "50", "75", "100"])
-    return format_png(figure)
+    return figure

@@ -15,8 +15,8 @@ RUN_COLOURS = ("#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#009E73", "#CC79A7",
 INK = "#010203"  # stands for the colour of the text around an SVG, light or dark
 
 
-def make_panel(width, height):
-    """A figure of one panel, sizes in inches, whose ink is `INK`."""
+def make_panel(width: float, height: float):
+    """Returns a `matplotlib.figure.Figure` of one panel, sizes in inches, whose ink is `INK`, and its axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -30,7 +30,7 @@ def make_panel(width, height):
     return figure, axes
 
 
-def format_svg(figure, name):
+def format_svg(figure, name: str) -> str:
     """The figure as an SVG element: transparent, its ink that of the text around it, its ids its own."""
     import matplotlib
 
@@ -45,7 +45,7 @@ def format_svg(figure, name):
     return re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", text)
 
 
-def format_png(figure):
+def format_png(figure) -> bytes:
     """The figure as PNG, without the name and version of the software, which would change the bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

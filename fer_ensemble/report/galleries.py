@@ -3,10 +3,12 @@
 import base64
 import dataclasses
 import io
+from collections.abc import Sequence
 
 import numpy as np
 
-from fer_ensemble.data.dataset import SPLITS, UNLABELLED
+from fer_ensemble.data.dataset import SPLITS, UNLABELLED, Dataset
+from fer_ensemble.ensemble.parts import Part
 from fer_ensemble.evaluation.predicted_images import positions_of
 from fer_ensemble.scoring.metrics import predicted_labels
 
@@ -29,7 +31,9 @@ class Gallery:
     faces: list
 
 
-def show_mistakes(dataset, part, probabilities, class_names, title):
+def show_mistakes(
+    dataset: Dataset, part: Part, probabilities: np.ndarray, class_names: Sequence[str], title: str
+) -> Gallery | None:
     """Shows the labelled images that are wrong with the greatest confidence; None if none is."""
     known = np.flatnonzero((part.labels != UNLABELLED) & ~np.isnan(probabilities[:, 0]))
     predicted = predicted_labels(probabilities[known])
@@ -44,7 +48,14 @@ def show_mistakes(dataset, part, probabilities, class_names, title):
     )
 
 
-def show_likely_wrong(dataset, part, positions, suggested, probabilities, class_names):
+def show_likely_wrong(
+    dataset: Dataset,
+    part: Part,
+    positions: np.ndarray,
+    suggested: np.ndarray,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+) -> Gallery | None:
     """Shows the first images of `find_likely_wrong`; None if there is none."""
     faces = _faces(dataset, part, positions[:FACES], suggested[:FACES], probabilities, class_names)
     return _gallery(
@@ -55,7 +66,7 @@ def show_likely_wrong(dataset, part, positions, suggested, probabilities, class_
     )
 
 
-def show_conflicts(dataset, conflicts):
+def show_conflicts(dataset: Dataset, conflicts: Sequence[Sequence[int]]) -> Gallery | None:
     """Shows the same images labelled differently; None if there are none.
 
     Args:
@@ -79,7 +90,7 @@ def show_conflicts(dataset, conflicts):
     )
 
 
-def encode_face(image):
+def encode_face(image: np.ndarray) -> str:
     """Returns a grey image, uint8, shape `(height, width)`, as the data: URI of a PNG."""
     from PIL import Image
 
@@ -96,10 +107,10 @@ def _faces(dataset, part, positions, predicted, probabilities, class_names):
     images = dataset.images[positions_of(dataset, part.rows[positions])]
     faces = []
     for image, position, label in zip(images, positions, predicted, strict=True):
-        own, chances = part.labels[position], probabilities[position]
+        own, row = part.labels[position], probabilities[position]
         lines = [
-            f"says {class_names[label]} {100 * chances[label]:.0f} %",
-            f"label {class_names[own]} {100 * chances[own]:.0f} %",
+            f"says {class_names[label]} {100 * row[label]:.0f} %",
+            f"label {class_names[own]} {100 * row[own]:.0f} %",
         ]
         faces.append({"picture": encode_face(image), "name": f"row {part.rows[position]}", "lines": lines})
     return faces

@@ -3,11 +3,12 @@
 import pathlib
 
 from fer_ensemble.base.words import format_seconds
+from fer_ensemble.report.score_tables import format_folds_by_value
 
 STYLE = pathlib.Path(__file__).with_name("style.css")
 
 
-def render_page(template, **values):
+def render_page(template: pathlib.Path, **values: object) -> str:
     """Fills in a page's template, with the style that all pages share.
 
     Args:
@@ -28,6 +29,7 @@ def render_page(template, **values):
         "share": _share,
         "duration": format_seconds,
         "p": _p,
+        "folds_by_value": format_folds_by_value,
     }
     style = STYLE.read_text(encoding="utf-8").rstrip()
     return environment.from_string(template.read_text(encoding="utf-8")).render(style=style, **values)

@@ -1,9 +1,17 @@
 """The search for a learning rate as a picture."""
 
+import numpy as np
+
 from fer_ensemble.report.drawing import DOTS_PER_INCH, format_png, make_panel
 
 
-def draw_range_test(rates, losses, smoothed, suggested, title):
+def draw_range_test(
+    rates: np.ndarray,
+    losses: np.ndarray,
+    smoothed: np.ndarray,
+    suggested: tuple[float, float] | None,
+    title: str,
+) -> bytes:
     """Draws the loss of each step of a range test over its learning rate.
 
     Args:

@@ -9,7 +9,7 @@ from fer_ensemble.ensemble.parts import run_of
 from fer_ensemble.report.drawing import INK, RUN_COLOURS, format_svg, make_panel
 
 
-def draw_training_curves(histories, column):
+def draw_training_curves(histories: dict[str, dict[str, list]], column: str) -> str:
     """Draws loss or accuracy over the epochs of every member, a colour per run and a thin line per fold.
 
     Args:
@@ -31,7 +31,7 @@ def draw_training_curves(histories, column):
     from matplotlib.ticker import MaxNLocator
 
     runs = sorted({run_of(member) for member in histories})
-    colours = {run: RUN_COLOURS[place % len(RUN_COLOURS)] for place, run in enumerate(runs)}
+    colours = {run: RUN_COLOURS[number % len(RUN_COLOURS)] for number, run in enumerate(runs)}
     figure, axes = make_panel(5.4, 3.7)
     scale, label = {"loss": (1, "loss / nats per image"), "accuracy": (100, "accuracy / %")}[column]
     for member, history in histories.items():
@@ -63,7 +63,7 @@ def draw_training_curves(histories, column):
     return format_svg(figure, f"curves-{column}")
 
 
-def draw_reliability(before, after, name):
+def draw_reliability(before: list[dict], after: list[dict] | None, name: str) -> str:
     """Draws how often predictions were right against how sure they were, before and after calibration.
 
     Args:

@@ -8,7 +8,7 @@ from fer_ensemble.report.text_tables import format_table
 TITLES = {OOF: "OOF", SPLITS[PUBLIC_TEST]: "PublicUse", SPLITS[PRIVATE_TEST]: "PrivateUse"}
 
 
-def format_report(report):
+def format_report(report: dict) -> str:
     """Writes a report, as in `scores.json`, as the tables that people read."""
     parts = report["splits"]
     names = [name for name in TITLES if name in parts]
@@ -45,18 +45,33 @@ def format_report(report):
         text.append(f"views: {report['tta']} (out of fold: {report['oof_tta']})")
     if report["missing"]:
         text.append(f"MISSING, and not in these results: {', '.join(report['missing'])}")
+    for run, settings in report["differing_settings"].items():
+        differences = ", ".join(f"{name} ({format_folds_by_value(folds)})" for name, folds in settings.items())
+        text.append(f"NOT TRAINED ALIKE: members of {run} differ in {differences}")
     return "\n".join(text)
+
+
+def format_folds_by_value(folds: dict) -> str:
+    """Writes a setting in which folds differ.
+
+    >>> format_folds_by_value({"0": 5, "1": 5, "2": 8})
+    '5 in fold 0, 1; 8 in fold 2'
+    """
+    values = {}
+    for fold, value in folds.items():
+        values.setdefault(value, []).append(fold)
+    return "; ".join(f"{value} in fold {', '.join(names)}" for value, names in values.items())
 
 
 def _format_weightings(report):
     splits = [OOF, SPLITS[PUBLIC_TEST]]
     rows = []
-    for way, values in report["weightings"].items():
+    for weighting, values in report["weightings"].items():
         cells = [values.get(split) for split in splits]
         numbers = [
             (percent(cell["accuracy"]), f"{cell['log_loss']:.4f}") if cell else ("-", "-") for cell in cells
         ]
-        rows.append([way, *(number for pair in numbers for number in pair)])
+        rows.append([weighting, *(number for pair in numbers for number in pair)])
     header = [f"{TITLES[split]}{what}" for split in splits for what in ("", " log-loss")]
     return format_table(["weights", *header], rows)
 

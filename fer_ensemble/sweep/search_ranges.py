@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+from collections.abc import Sequence
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.training.settings import TrainingSettings
@@ -30,15 +31,17 @@ class Range:
     def __str__(self):
         return f"{self.kind}:{(',' if self.kind == 'choice' else ':').join(map(format_value, self.values))}"
 
-    def suggest(self, trial):
-        """Returns the value of an `optuna.trial.Trial`: chosen now, or the one that it has already."""
+    def distribution(self):
+        """Returns it as Optuna has it, an `optuna.distributions.BaseDistribution`."""
+        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
         if self.kind == "choice":
-            return trial.suggest_categorical(self.name, self.values)
-        suggest = trial.suggest_int if isinstance(self.values[0], int) else trial.suggest_float
-        return suggest(self.name, *self.values, log=self.kind == "log")
+            return CategoricalDistribution(self.values)
+        numbers = IntDistribution if isinstance(self.values[0], int) else FloatDistribution
+        return numbers(*self.values, log=self.kind == "log")
 
 
-def parse_search(texts, settings):
+def parse_search(texts: Sequence[str], settings: TrainingSettings) -> list[Range]:
     """Reads what is to be tried.
 
     Args:
@@ -66,7 +69,7 @@ def parse_search(texts, settings):
     return ranges
 
 
-def format_value(value):
+def format_value(value: object) -> str:
     """Writes a setting's value as a flag takes it: `0.0001`, `true`, `cnn`."""
     return (
         str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -2,32 +2,43 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 from fer_ensemble.report.html_page import render_page
+from fer_ensemble.sweep.search_ranges import Range
+from fer_ensemble.sweep.shared_study import SharedStudy
 from fer_ensemble.sweep.study_plots import draw_progress, draw_setting
 from fer_ensemble.sweep.sweep_options import OBJECTIVES
 from fer_ensemble.sweep.trial_results import (
     COMPLETE,
+    TrialResult,
     find_best,
     format_brief,
     format_objective,
     rank_results,
 )
+from fer_ensemble.training.settings import TrainingSettings
 
 TEMPLATE = pathlib.Path(__file__).with_name("study_page.html.jinja")
 # With fewer trials, which setting matters is anybody's guess.
 TRIALS_FOR_IMPORTANCE = 10
 
 
-def format_page(study, results, objective, ranges, settings):
+def format_page(
+    study: SharedStudy,
+    results: Sequence[TrialResult],
+    objective: str,
+    ranges: Sequence[Range],
+    settings: TrainingSettings,
+) -> str:
     """Writes the page of a study with at least one complete trial.
 
     Args:
-        study: `optuna.Study`.
-        results: List of `Result`, by number.
+        study: The study.
+        results: Its trials, by number.
         objective: Key of `OBJECTIVES`.
-        ranges: List of `Range`.
-        settings: The `TrainingSettings` that the trials share.
+        ranges: What is tried.
+        settings: What the trials share.
 
     Returns:
         HTML, as text.

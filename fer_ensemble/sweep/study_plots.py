@@ -1,12 +1,16 @@
 """Pictures of a study, as SVG for its page."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from fer_ensemble.report.drawing import INK, format_svg, make_panel
-from fer_ensemble.sweep.search_ranges import format_value
+from fer_ensemble.sweep.search_ranges import Range, format_value
 
 COLOUR, BEST_COLOUR = "#0072B2", "#D55E00"
 
 
-def draw_progress(numbers, values, maximize, label):
+def draw_progress(numbers: Sequence[int], values: Sequence[float], maximize: bool, label: str) -> str:
     """Draws the objective of each trial, and the best so far.
 
     Args:
@@ -21,9 +25,7 @@ def draw_progress(numbers, values, maximize, label):
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = make_panel(4.4, 3.4)
-    best = []
-    for value in values:
-        best.append(value if not best else max(best[-1], value) if maximize else min(best[-1], value))
+    best = (np.maximum if maximize else np.minimum).accumulate(values)
     axes.plot(numbers, values, "o", color=COLOUR, markersize=5, alpha=0.7, label="trial")
     axes.step(numbers, best, where="post", color=BEST_COLOUR, linewidth=1.5, label="best so far")
     axes.set_xlabel("trial")
@@ -33,7 +35,7 @@ def draw_progress(numbers, values, maximize, label):
     return format_svg(figure, "progress")
 
 
-def draw_setting(one, tried, values, best, label):
+def draw_setting(one: Range, tried: Sequence, values: Sequence[float], best: int, label: str) -> str:
     """Draws the objective over the values of one setting.
 
     Args:

@@ -1,21 +1,26 @@
 """One trial: members are trained with the values that it tries, in processes of their own, and scored."""
 
 import dataclasses
+import pathlib
 import signal
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import optuna
 
 from fer_ensemble.base.errors import EXIT_HELD, EXIT_SIGNAL
 from fer_ensemble.base.stop_signals import STOP_SIGNALS
 from fer_ensemble.launch.local import Job, run_jobs
-from fer_ensemble.launch.plan import plan_members, training_command
+from fer_ensemble.launch.plan import PlannedMember, plan_members, training_command
 from fer_ensemble.launch.workers import find_gpus, worker_environments
 from fer_ensemble.members import directory
 from fer_ensemble.members.predictions import read_predictions
 from fer_ensemble.scoring.metrics import score
 from fer_ensemble.sweep.sweep_options import OBJECTIVES
+from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 from fer_ensemble.training.variations import vary_settings
 
+ERROR = "error"  # a failed trial's attribute
 # Of a member that someone stopped, or that another process trains: it is to go on, not to be told as failed.
 GOES_ON = (EXIT_HELD, *(EXIT_SIGNAL + number for number in STOP_SIGNALS), *(-number for number in STOP_SIGNALS))
 
@@ -24,15 +29,11 @@ class TrialFailed(Exception):
     """A trial has come to nothing; says why."""
 
 
-class TrialInterrupted(Exception):
-    """A trial is to go on later."""
+class TrialInterrupted(BaseException):
+    """A trial is to go on later. As a stop signal it is no `Exception`: Optuna leaves the trial as it is."""
 
 
-class TrialPruned(Exception):
-    """A trial was stopped because it went badly."""
-
-
-def choose_settings(settings, variations, params):
+def choose_settings(settings: TrainingSettings, variations: Sequence[str], params: dict) -> TrainingSettings:
     """Returns the `TrainingSettings` of a trial.
 
     Args:
@@ -44,7 +45,9 @@ def choose_settings(settings, variations, params):
     return dataclasses.replace(vary_settings(tried, variations), **params)
 
 
-def plan_trial(folder, settings, folds, options):
+def plan_trial(
+    folder: pathlib.Path, settings: TrainingSettings, folds: Sequence[int | None], options: TrainingOptions
+) -> tuple[list[PlannedMember], TrainingOptions]:
     """Lists a trial's members, and the options to train them with.
 
     Args:
@@ -60,7 +63,7 @@ def plan_trial(folder, settings, folds, options):
     return plan_members([(settings.model, settings.replica)], folds, settings, options), options
 
 
-def train_trial(members, options, watch):
+def train_trial(members: list[PlannedMember], options: TrainingOptions, watch: Callable) -> None:
     """Trains the members that are not complete.
 
     Args:
@@ -90,7 +93,7 @@ def train_trial(members, options, watch):
     run_jobs(jobs, _choose_workers(len(jobs)), watch_for_failures)
 
 
-def measure_trial(members, objective):
+def measure_trial(members: list[PlannedMember], objective: str) -> float:
     """Returns the objective of complete members: on the images of all of them together.
 
     Args:
@@ -122,7 +125,7 @@ class Pruner:
         objective: Key of `OBJECTIVES`. One that is not out of fold is judged by the accuracy out of fold.
     """
 
-    def __init__(self, trial, member, objective):
+    def __init__(self, trial: optuna.Trial, member: PlannedMember, objective: str):
         self._trial = trial
         self._folder = member.folder
         self._epochs = member.settings.epochs
@@ -146,16 +149,16 @@ class Pruner:
                 self._reported.add(percent)
                 self._trial.report(value, percent)
         if self._trial.should_prune():
-            raise TrialPruned
+            raise optuna.TrialPruned
 
 
-def forget_state(members):
+def forget_state(members: list[PlannedMember]) -> None:
     """Removes what the members of a pruned trial could have gone on from: it is most of their bytes."""
     for member in members:
         (member.folder / directory.STATE).unlink(missing_ok=True)
 
 
-def count_seconds(folder):
+def count_seconds(folder: pathlib.Path) -> float:
     """Returns the seconds that the members in a trial's folder have been trained, in all their turns."""
     histories = [directory.read_history(path.parent) for path in folder.glob(f"exp_*/*/{directory.HISTORY}")]
     return sum(sum(history.get("seconds", ())) for history in histories)

@@ -2,15 +2,15 @@ import dataclasses
 import os
 import pathlib
 
+import optuna
 import pytest
 
 from fer_ensemble.launch.plan import PlannedMember
 from fer_ensemble.members import directory
-from fer_ensemble.sweep.study import open_study
+from fer_ensemble.sweep.shared_study import open_study
 from fer_ensemble.sweep.trial import (
     Pruner,
     TrialFailed,
-    TrialPruned,
     choose_settings,
     count_seconds,
     forget_state,
@@ -30,7 +30,7 @@ def ignore(runs):
 @pytest.fixture
 def study(tmp_path):
     """A study with 5 complete trials, which at half of their training were right on 50, 51, ... 54 %."""
-    study = open_study(tmp_path / "study", {}, maximize=True, prune=True)
+    study = open_study(tmp_path / "study", {}, maximize=True, prune=True, limit=99, ranges=[])
     for accuracy in range(50, 55):
         trial = study.ask()
         trial.report(accuracy / 100, 50)
@@ -68,7 +68,7 @@ def test_what_a_trial_tries_goes_before_what_differs_in_its_run():
 def test_a_trial_below_the_median_at_the_same_share_of_its_training_is_pruned(curve):
     pruner = curve([0.1])
     pruner = curve([0.1, 0.2, 0.3], pruner)  # the others have nothing to compare with here
-    with pytest.raises(TrialPruned):
+    with pytest.raises(optuna.TrialPruned):
         curve([0.1, 0.2, 0.3, 0.51], pruner)
 
 
@@ -78,9 +78,9 @@ def test_a_trial_above_the_median_goes_on(curve, study):
 
 
 def test_a_trial_that_another_process_began_is_judged_at_once_and_told_once(curve, study, recwarn):
-    with pytest.raises(TrialPruned):
+    with pytest.raises(optuna.TrialPruned):
         curve([0.1, 0.2, 0.3, 0.4])
-    with pytest.raises(TrialPruned):
+    with pytest.raises(optuna.TrialPruned):
         curve([0.1, 0.2, 0.3, 0.4])
     assert not recwarn.list
 
@@ -114,7 +114,7 @@ def test_a_trial_whose_member_fails_says_why(tmp_path):
 
 
 def test_a_pruned_trials_process_is_stopped_with_its_state_saved(tmp_path, tiny_settings):
-    study = open_study(tmp_path / "study", {}, maximize=True, prune=True)
+    study = open_study(tmp_path / "study", {}, maximize=True, prune=True, limit=99, ranges=[])
     for _ in range(5):
         others = study.ask()
         for percent in range(101):
@@ -123,7 +123,7 @@ def test_a_pruned_trials_process_is_stopped_with_its_state_saved(tmp_path, tiny_
     settings = dataclasses.replace(tiny_settings, epochs=8, batch_size=4)  # a second or more after the 2nd
     options = TrainingOptions(data=str(ROOT / "fer_ensemble" / "assets" / "sample.csv.gz"))
     members, options = plan_trial(tmp_path / "trial_5", settings, [0], options)
-    with pytest.raises(TrialPruned):
+    with pytest.raises(optuna.TrialPruned):
         train_trial(members, options, Pruner(study.ask(), members[0], "oof_accuracy"))
     assert not directory.is_held(members[0].folder) and not directory.is_complete(members[0].folder)
     assert 2 <= directory.read_history(members[0].folder)["epoch"][-1] < 8

@@ -2,39 +2,38 @@ import csv
 
 import pytest
 
-from fer_ensemble.sweep import trial_results as scores
-from fer_ensemble.sweep.trial_progress import estimate_seconds_left
-from fer_ensemble.sweep.trial_results import Result
+from fer_ensemble.sweep import trial_results
+from fer_ensemble.sweep.best_flags import write_best_flags
+from fer_ensemble.sweep.trial_display import estimate_seconds_left
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 
 
 def make(number, state, value=None, duration=None, error="", **params):
-    ended = state in (scores.COMPLETE, scores.PRUNED, scores.FAILED)
-    return Result(number, state, value, params, 10.0 * number, error, ended, duration)
+    return trial_results.TrialResult(number, state, value, params, 10.0 * number, error, duration)
 
 
 TRIALS = [
-    make(0, scores.COMPLETE, 0.4, 60.0, dropout=0.1),
-    make(1, scores.RUNNING, dropout=0.2),
-    make(2, scores.FAILED, duration=2.0, error="too little memory", dropout=0.3),
-    make(3, scores.COMPLETE, 0.5, 100.0, dropout=0.4),
-    make(4, scores.PRUNED, duration=30.0, dropout=0.5),
-    make(5, scores.COMPLETE, 0.5, 80.0, dropout=0.6),
+    make(0, trial_results.COMPLETE, 0.4, 60.0, dropout=0.1),
+    make(1, trial_results.RUNNING, dropout=0.2),
+    make(2, trial_results.FAILED, duration=2.0, error="too little memory", dropout=0.3),
+    make(3, trial_results.COMPLETE, 0.5, 100.0, dropout=0.4),
+    make(4, trial_results.PRUNED, duration=30.0, dropout=0.5),
+    make(5, trial_results.COMPLETE, 0.5, 80.0, dropout=0.6),
 ]
 
 
 def test_the_best_is_the_highest_accuracy_or_the_lowest_loss_and_the_first_of_equals():
-    assert scores.find_best(TRIALS, "oof_accuracy").number == 3
-    assert scores.find_best(TRIALS, "oof_log_loss").number == 0
-    assert scores.find_best(TRIALS[1:3], "oof_accuracy") is None
+    assert trial_results.find_best(TRIALS, "oof_accuracy").number == 3
+    assert trial_results.find_best(TRIALS, "oof_log_loss").number == 0
+    assert trial_results.find_best(TRIALS[1:3], "oof_accuracy") is None
 
 
 def test_the_table_and_the_file_have_every_trial_best_first(tmp_path):
-    lines = scores.format_results(TRIALS, "oof_accuracy", ["dropout"]).splitlines()
+    lines = trial_results.format_results(TRIALS, "oof_accuracy", ["dropout"]).splitlines()
     assert lines[0].split() == ["trial", "state", "oof_accuracy", "dropout", "seconds"]
     assert [line.split()[0] for line in lines[2:]] == ["3", "5", "0", "4", "2", "1"]
     assert lines[2].split() == ["3", "complete", "50.00", "%", "0.4", "30"]
-    scores.write_trials(tmp_path / "trials.csv", TRIALS, "oof_accuracy", ["dropout"])
+    trial_results.write_trials(tmp_path / "trials.csv", TRIALS, "oof_accuracy", ["dropout"])
     with (tmp_path / "trials.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["trial"] for row in rows] == ["3", "5", "0", "4", "2", "1"]
@@ -50,11 +49,11 @@ def test_the_time_left_is_the_median_of_the_ended_trials_shared_by_the_processes
 
 @pytest.mark.parametrize("command", ["train", "launch"])
 def test_both_commands_read_the_best_flags_to_the_last_digit(tmp_path, command, python):
-    best = make(3, scores.COMPLETE, 0.5, learning_rate=0.1 / 3, model="resnet", flip=False, epochs=30)
+    best = make(3, trial_results.COMPLETE, 0.5, learning_rate=0.1 / 3, model="resnet", flip=False, epochs=30)
     settings = TrainingSettings(width=8, mixup=0.2, **best.params)
     options = TrainingOptions(data="a b.csv", classes="sad,happy")
     path = tmp_path / "best.flags"
-    scores.write_best_flags(path, best, settings, options, "0", "oof_accuracy", 20)
+    write_best_flags(path, best, settings, options, "0", "oof_accuracy", 20)
     code = f"""
 import sys
 from absl import flags

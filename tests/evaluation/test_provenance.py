@@ -1,4 +1,4 @@
-from fer_ensemble.report.result_page import describe_provenance
+from fer_ensemble.evaluation.provenance import describe_provenance, differing_settings
 
 
 def record(model, **settings):
@@ -32,3 +32,13 @@ def test_versions_and_devices_of_all_members_are_named_once():
     described = describe_provenance([record("cnn"), other, other])
     assert described["versions"] == {"keras": "3.12.4, 3.15.1", "jax": "0.10"}
     assert described["devices"] == ["a CPU, float32", "a GPU, float32"]
+
+
+def test_members_of_one_run_that_were_trained_differently_are_told():
+    folds = [record("cnn", fold=fold, epochs=epochs) for fold, epochs in enumerate((5, 5, 8, 5))]
+    records = [*folds, record("resnet", epochs=5), record("resnet", fold=1, epochs=5)]
+    assert differing_settings(records) == {"cnn_0": {"epochs": {"0": 5, "1": 5, "2": 8, "3": 5}}}
+    described = describe_provenance(records)
+    assert "epochs" not in described["shared"]
+    assert described["varied"] == {"epochs": {"cnn_0": "5 / 8", "resnet_0": 5}}
+    assert differing_settings([*records[:2], *records[4:]]) == {}

@@ -1,17 +1,27 @@
 """How far a sweep is: a line when a trial begins or ends and, on a terminal, one live line besides."""
 
+import pathlib
 import statistics
+from collections.abc import Callable, Sequence
 
 from fer_ensemble.base.words import format_seconds
 from fer_ensemble.launch.display import LiveLine, read_report
-from fer_ensemble.sweep.trial_results import COMPLETE, RUNNING, find_best, format_objective, format_params
+from fer_ensemble.launch.plan import PlannedMember
+from fer_ensemble.sweep.trial_results import (
+    COMPLETE,
+    RUNNING,
+    TrialResult,
+    find_best,
+    format_objective,
+    format_params,
+)
 
 
-def estimate_seconds_left(results, trials, own):
+def estimate_seconds_left(results: Sequence[TrialResult], trials: int, own: int) -> float | None:
     """Estimates when a study will have all its trials.
 
     Args:
-        results: List of `fer_ensemble.sweep.trial_results.Result`.
+        results: What is known of its trials.
         trials: How many it is to have.
         own: Number of this process's present or last trial.
 
@@ -27,7 +37,7 @@ def estimate_seconds_left(results, trials, own):
     return left * statistics.median(durations) / (others + 1)
 
 
-class Display(LiveLine):
+class TrialDisplay(LiveLine):
     """Tells what becomes of the trials of this process. Use it as a context.
 
     Args:
@@ -35,34 +45,30 @@ class Display(LiveLine):
         objective: Key of `OBJECTIVES`.
     """
 
-    def __init__(self, trials, objective):
+    def __init__(self, trials: int, objective: str):
         super().__init__(trials)
         self._trials = trials
         self._objective = objective
         self._overall = ""
         self._ended = 0
 
-    def begin(self, trial, place, results):
-        """Tells that a trial, an `optuna.trial.Trial`, begins or goes on in its folder, `place`."""
-        self._sum_up(results, trial.number)
+    def begin(self, number: int, params: dict, place: pathlib.Path, results: Sequence[TrialResult]) -> None:
+        """Tells that a trial begins, or goes on, in its folder."""
+        self._sum_up(results, number)
         turn = "goes on" if any(place.glob("exp_*")) else "begins"
-        self._say(f"trial {trial.number} {turn}: {format_params(trial.params)}: {place}")
+        self._say(f"trial {number} {turn}: {format_params(params)}: {place}")
 
-    def end(self, result, results):
-        """Tells what became of a trial.
-
-        Args:
-            result: Its `Result`.
-            results: Those of the whole study.
-        """
-        self._sum_up(results, result.number)
+    def end(self, number: int, results: Sequence[TrialResult]) -> None:
+        """Tells what became of a trial; `results` has those of the whole study."""
+        self._sum_up(results, number)
+        result = results[number]
         what = format_objective(result.value, self._objective) if result.state == COMPLETE else result.state
         why = f" ({result.error})" if result.error else ""
         after = f"after {format_seconds(result.seconds)} of training" if result.ended else "and is to go on"
-        self._say(f"trial {result.number}: {what}{why} {after}; {self._overall}")
+        self._say(f"trial {number}: {what}{why} {after}; {self._overall}")
 
-    def watch(self, members):
-        """Returns a `watch` of `run_jobs` that shows how far a trial's members, `PlannedMember`, are."""
+    def watch(self, members: Sequence[PlannedMember]) -> Callable:
+        """Returns a `watch` of `run_jobs` that shows how far a trial's members are."""
 
         def show(runs):
             if not self._bar:
@@ -72,9 +78,8 @@ class Display(LiveLine):
             if len(members) > 1:
                 complete = sum(run.exit_code == 0 for run in runs) + sum(one.complete for one in members)
                 facts.insert(0, f"{complete}/{len(members)} folds")
-            self._bar.update(
-                self._bar.task_ids[0], completed=self._ended, description="  ".join([self._overall, *facts])
-            )
+            description = "  ".join([self._overall, *facts])
+            self._bar.update(self._bar.task_ids[0], completed=self._ended, description=description)
             self._bar.refresh()
 
         return show

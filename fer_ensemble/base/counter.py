@@ -1,12 +1,10 @@
 """One line on the terminal while something takes its time."""
 
-import shutil
 import sys
-import time
 
 
 class Progress:
-    """Counts aloud on stderr, in place; says nothing where stderr is no terminal.
+    """Counts aloud on stderr, in one line that goes away; says nothing where stderr is no terminal.
 
     Example:
 
@@ -14,23 +12,26 @@ class Progress:
     ...     progress.add(512)
     """
 
-    def __init__(self, task, unit):
+    def __init__(self, task: str, unit: str):
         self._task, self._unit = task, unit
-        self._count = 0
-        self._shown = 0.0
-        self._terminal = sys.stderr.isatty()
+        self._bar = None
 
     def __enter__(self):
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress, TextColumn
+
+            text = TextColumn("{task.description}: {task.completed:,} {task.fields[unit]}", markup=False)
+            self._bar = Progress(text, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._bar.add_task(self._task, total=None, unit=self._unit)
         return self
 
-    def add(self, count):
-        self._count += count
-        if self._terminal and time.monotonic() - self._shown > 0.1:
-            self._shown = time.monotonic()
-            line = f"{self._task}: {self._count:,} {self._unit}"
-            width = shutil.get_terminal_size().columns - 1  # a longer line would not be overwritten
-            print(f"\r{line[-width:]}", end="", file=sys.stderr, flush=True)
+    def add(self, count: int) -> None:
+        """Counts further."""
+        if self._bar:
+            self._bar.advance(self._bar.task_ids[0], count)
 
     def __exit__(self, *error):
-        if self._shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        if self._bar:
+            self._bar.stop()

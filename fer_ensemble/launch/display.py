@@ -144,7 +144,7 @@ class Display(LiveLine):
         elif epochs:
             (report,) = epochs.values()
             facts.append(f"epoch {report['epoch']:.1f}/{report['epochs']}")
-        speed = sum(report["images_per_second"] or 0 for report in epochs.values())
+        speed = sum(report.get("images_per_second") or 0 for report in epochs.values())
         facts += [f"{speed:,.0f} images/s"] if speed else []
         facts += [time_left] if time_left else []
         done = complete + sum(report["epoch"] / report["epochs"] for report in epochs.values())
@@ -175,4 +175,5 @@ def read_report(run):
     """Returns what the member that a `Run` trains last said of itself, a dictionary; empty if nothing."""
     # An earlier attempt's file may still be there: what it says of the time left no longer holds.
     report = read_progress(run.job.log.parent) or {}
-    return report if report.get("pid") == run.process.pid else {}
+    tells = report.get("pid") == run.process.pid and "epoch" in report and report.get("epochs")
+    return report if tells else {}

@@ -50,7 +50,7 @@ def read_status(folder):
     if directory.is_held(folder) or _lives_elsewhere(progress, failure):
         return MemberStatus(name, RUNNING, progress)
     if failure:
-        return MemberStatus(name, FAILED, progress, failure["error"])
+        return MemberStatus(name, FAILED, progress, failure.get("error", "it left no reason"))
     try:
         saved = read_notes(folder / directory.STATE)
     except ValueError as error:
@@ -76,7 +76,9 @@ def _read_complete(folder, name):
 def _lives_elsewhere(progress, failure):
     if not progress or failure or progress.get("host") == directory.describe_process()["host"]:
         return False
-    return progress["state"] == "running" and time.time() - progress["updated"] < SECONDS_OF_A_SIGN_OF_LIFE
+    return (
+        progress.get("state") == "running" and time.time() - progress.get("updated", 0) < SECONDS_OF_A_SIGN_OF_LIFE
+    )
 
 
 def format_status(statuses):
@@ -98,7 +100,7 @@ def format_status(statuses):
 
 def _format_progress(status):
     progress = status.progress
-    if not progress:
+    if not progress or "epoch" not in progress or "epochs" not in progress:
         return "", "", "", ""
     running = status.state == RUNNING
     speed, left = (progress.get(name) if running else None for name in ("images_per_second", "seconds_left"))

@@ -63,7 +63,7 @@ def tabulate_predictions(
         calibrations: Dict from the same names to the `Calibration` of what is written, or None.
 
     Returns:
-        `pandas.DataFrame`: `row` (the image's place in its source), `usage`, `emotion` (its label, missing where
+        `pandas.DataFrame`: `row` (the image's number in its source), `usage`, `emotion` (its label, missing where
         there is none), `predicted` (a label) and the probability of each class, by its name.
     """
     import pandas

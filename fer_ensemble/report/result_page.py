@@ -49,7 +49,7 @@ def format_html(
         report=report,
         titles=TITLES,
         meanings=MEANINGS,
-        ways=WAYS,
+        weightings=WAYS,
         splits=splits,
         scored=scored,
         # The last that has labels: PrivateUse, where there are any.

@@ -41,7 +41,7 @@ class Sweep:
     Args:
         search: List of `NAME=KIND:VALUES`, see `fer_ensemble.sweep.search_ranges`.
         settings: What all trials share; its fold counts for nothing.
-        options: Its `experiments` is the place of the study if that is not named.
+        options: Its `experiments` holds the study if that is not named.
         sweep: What is looked for, and how long.
         variations: Settings of some runs only, as `fer_ensemble.training.variations` describes them.
 
@@ -114,11 +114,11 @@ class Sweep:
 
     def _work_on(self, trial: optuna.Trial) -> float:
         stop_signals.check()
-        place = trial_folder(self._folder, trial.number)
-        self._display.begin(trial.number, trial.params, place, list_results(self._study))
+        folder = trial_folder(self._folder, trial.number)
+        self._display.begin(trial.number, trial.params, folder, list_results(self._study))
         try:
             settings = choose_settings(self._settings, self._variations, trial.params)
-            members, options = plan_trial(place, settings, self._folds, self._options)
+            members, options = plan_trial(folder, settings, self._folds, self._options)
             show = self._display.watch(members)
             prune = Pruner(trial, members[0], self._sweep.objective) if self._sweep.prune != "none" else None
 

@@ -12,19 +12,13 @@ from collections.abc import Sequence
 
 import filelock
 import numpy as np
+import optuna
+from optuna.storages.journal import JournalFileBackend
 
-from fer_ensemble.base.errors import MissingPackageError, UserError
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.members.directory import find_folders, held, is_held
 from fer_ensemble.sweep.search_ranges import Range
 from fer_ensemble.training.settings import TrainingSettings
-
-try:
-    import optuna
-    from optuna.storages.journal import JournalFileBackend
-except ImportError as error:
-    raise MissingPackageError(
-        f"A sweep takes the package optuna ({error}): python -m pip install --requirement requirements.txt"
-    ) from error
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # what becomes of a trial, we say
 
@@ -150,8 +144,8 @@ def trial_folder(folder: pathlib.Path, number: int) -> pathlib.Path:
 
 def is_taken(folder: pathlib.Path, number: int) -> bool:
     """Whether a process works on a trial, or one of its members' processes has outlived it."""
-    place = trial_folder(folder, number)
-    return is_held(place) or any(map(is_held, find_folders(place).values()))
+    own = trial_folder(folder, number)
+    return is_held(own) or any(map(is_held, find_folders(own).values()))
 
 
 class _JournalLock:

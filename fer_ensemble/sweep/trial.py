@@ -173,7 +173,7 @@ def _choose_workers(members):
 
 def _explain(run, folder):
     failure = directory.read_failure(folder)
-    if failure:
+    if failure and "error" in failure:
         return failure["error"]
     if run.exit_code == -signal.SIGKILL:
         return f"{run.job.name} was killed by SIGKILL: out of memory?"

@@ -52,11 +52,11 @@ class TrialDisplay(LiveLine):
         self._overall = ""
         self._ended = 0
 
-    def begin(self, number: int, params: dict, place: pathlib.Path, results: Sequence[TrialResult]) -> None:
+    def begin(self, number: int, params: dict, folder: pathlib.Path, results: Sequence[TrialResult]) -> None:
         """Tells that a trial begins, or goes on, in its folder."""
         self._sum_up(results, number)
-        turn = "goes on" if any(place.glob("exp_*")) else "begins"
-        self._say(f"trial {number} {turn}: {format_params(params)}: {place}")
+        turn = "goes on" if any(folder.glob("exp_*")) else "begins"
+        self._say(f"trial {number} {turn}: {format_params(params)}: {folder}")
 
     def end(self, number: int, results: Sequence[TrialResult]) -> None:
         """Tells what became of a trial; `results` has those of the whole study."""

@@ -167,7 +167,10 @@ def test_a_signal_stops_the_sweep_and_its_member(study, tmp_path):
         (["--search=dropout=uniform:0:1"], "`dropout` must be below 1. Received: 1."),
         (["--search=learning_rte=log:1:2"], "Did you mean learning_rate?"),
         (["--search=dropout=uniform:0:0.5", "--trials=0"], "`trials` must be at least 1. Received: 0."),
-        (["--search=dropout=uniform:0:0.5", "--folds=4"], "`fold` must be below 4. Received: 4."),
+        (
+            ["--search=dropout=uniform:0:0.5", "--folds=4"],
+            "`fold` must be 0..3, two of these such as 0,1, or none. Received: 4.",
+        ),
         (["--search=dropout=uniform:0:0.5", "--validate_every=0"], "give --validate_every=1, or --prune=none"),
         (["--search=dropout=uniform:0:0.5", "--objective=private_accuracy"], "should be one of <oof_accuracy|"),
         (["--search=dropout=uniform:0:0.5", "--data={folder}/none.csv"], "none.csv does not exist"),
@@ -193,7 +196,7 @@ runpy.run_path("sweep.py", run_name="__main__")
 """
     answer = python("-c", code)
     assert answer.returncode == 1
-    assert answer.stderr.splitlines()[-1].endswith("python -m pip install --requirement requirements.txt")
+    assert answer.stderr.splitlines()[-1].endswith("pip install 'fer-ensemble[train]'")
     assert len(answer.stderr.splitlines()) == 1
 
 

@@ -43,14 +43,20 @@ is_suitable() {
 
 has_requirements() {
     is_suitable "$1" && "$1" - "$repository/requirements.txt" "$repository/$2" 2>/dev/null <<'PYTHON_END'
-import pathlib, re, sys
+import pathlib, platform, re, sys
 from importlib.metadata import version
 
-pins = {}  # a package may have one line for each Python version
+# What the markers of our files look at; the oldest Python here is 3.10, so that versions compare as text.
+known = {
+    "python_version": "{}.{}".format(*sys.version_info), "sys_platform": sys.platform,
+    "platform_machine": platform.machine(),
+}
 for path in sys.argv[1:]:
-    for name, pin in re.findall(r"^([\w.-]+)(?:\[.*\])?==([\w.]+)", pathlib.Path(path).read_text(), re.MULTILINE):
-        pins.setdefault(name, []).append(pin)
-sys.exit(not all(version(name) in allowed for name, allowed in pins.items()))
+    for line in pathlib.Path(path).read_text().splitlines():
+        requirement, _, marker = line.partition(";")
+        match = re.match(r"([\w.-]+)(?:\[.*\])?==([\w.]+)", requirement)
+        if match and (not marker.strip() or eval(marker, known)) and version(match[1]) != match[2]:
+            sys.exit(1)
 PYTHON_END
 }
 

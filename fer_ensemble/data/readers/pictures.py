@@ -59,6 +59,15 @@ def read_picture(source, name=None):
     return np.array(_convert(_open(source, name), "RGB"))
 
 
+def to_rgb(image):
+    """Converts a picture that Pillow has opened, a `PIL.Image.Image`, as `read_picture` does.
+
+    Returns:
+        Uint8 array of shape `(height, width, 3)`, red, green and blue 0..255.
+    """
+    return np.array(_convert(_decode(image), "RGB"))
+
+
 def read_face(source, name=None):
     """Reads any picture as one 48x48 grey face.
 

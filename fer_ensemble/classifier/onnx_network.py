@@ -1,0 +1,106 @@
+"""A network from an ONNX file that `fer-ensemble export` wrote, run by ONNX Runtime."""
+
+import json
+import os
+import pathlib
+
+import numpy as np
+
+from fer_ensemble.base.errors import MissingPackageError, UserError
+from fer_ensemble.classifier.network import check_faces
+
+METADATA = "fer_ensemble"  # the key of the file's metadata that holds our JSON
+FORMAT_VERSION = 1
+_BATCH = 128  # faces at once: more would gain no time, and take memory
+
+
+class OnnxNetwork:
+    """A `Network` from an ONNX file: input `faces`, output `probabilities`, all else in its metadata.
+
+    Args:
+        path: The file.
+        threads: How many threads work on one call; all cores that the process may use by default.
+
+    Raises:
+        OSError: If there is no such file, or it cannot be read.
+        UserError: If it is no such network.
+        MissingPackageError: If ONNX Runtime is not installed.
+    """
+
+    def __init__(self, path, threads: int | None = None):
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise MissingPackageError(
+                "Networks in ONNX files take ONNX Runtime. Install it: pip install onnxruntime"
+            ) from error
+        path = pathlib.Path(path)
+        content = path.read_bytes()
+        if threads is not None and threads < 1:
+            raise UserError(f"`threads` must be at least 1. Received: {threads}.")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or count_cores()
+        # Threads that wait would take the cores from those that read pictures and search them for faces.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3  # errors alone
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its exceptions have no base of their own
+            raise UserError(
+                f"{path}: expected an ONNX file. Received: {len(content):,} bytes "
+                f"({str(error).splitlines()[0][:200]}). Export it again: fer-ensemble export."
+            ) from error
+        self.about = _read_about(self._session, path)
+        self.class_names = tuple(self.about["class_names"])
+        self.unsure_below = float(self.about.get("unsure_below", 0.0))
+
+    def predict(self, faces: np.ndarray) -> np.ndarray:
+        """Predicts faces.
+
+        Args:
+            faces: Uint8 array of shape `(n, 48, 48)`, grey values 0..255; `n` may be 0.
+
+        Returns:
+            Float32 array of shape `(n, classes)`: calibrated probabilities, each row summing to 1.
+        """
+        return self._run("probabilities", faces, (len(self.class_names),))
+
+    def _run(self, output, faces, shape):
+        faces = check_faces(faces)
+        parts = [
+            self._session.run([output], {"faces": faces[start : start + _BATCH]})[0]
+            for start in range(0, len(faces), _BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, *shape), np.float32)
+
+
+def count_cores() -> int:
+    """Returns how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # on Linux alone
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _read_about(session, path):
+    try:
+        about = json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
+        version, class_names = about["format_version"], about["class_names"]
+        inputs = {one.name: (one.type, one.shape[1:]) for one in session.get_inputs()}
+        outputs = {one.name for one in session.get_outputs()}
+    except (KeyError, ValueError, TypeError):
+        raise UserError(
+            f"{path}: expected an ONNX file with the labels of its classes in its metadata, as fer-ensemble "
+            "export writes it. Received: an ONNX file without. Export the network again."
+        ) from None
+    if version != FORMAT_VERSION:
+        raise UserError(
+            f"{path}: expected a network in format {FORMAT_VERSION}. Received: format {version}. "
+            "Update fer_ensemble: pip install -U fer-ensemble."
+        )
+    fits = inputs == {"faces": ("tensor(uint8)", [48, 48])} and "probabilities" in outputs
+    if not fits or len(class_names) < 2:
+        raise UserError(
+            f"{path}: expected a network from uint8 faces of shape (n, 48, 48) to probabilities. Received: inputs "
+            f"{inputs}, outputs {sorted(outputs)}. Export the network again: fer-ensemble export."
+        )
+    return about

@@ -1,0 +1,1 @@
+"""Pictures and video to faces, in FER2013's frame; drawing what was found."""

@@ -86,6 +86,11 @@ class LiveLine:
         else:
             print(line, flush=True)
 
+    def _show(self, completed, description):
+        if self._bar:
+            self._bar.update(self._bar.task_ids[0], completed=completed, description=description)
+            self._bar.refresh()
+
 
 class Display(LiveLine):
     """Shows how far the runs are: one live line on a terminal, else a line whenever a member begins or ends.
@@ -117,8 +122,7 @@ class Display(LiveLine):
                 line = f"{run.job.name} {how} after {format_seconds(run.seconds)}"
                 overall = f"{complete} of {len(self._members)} members complete"
                 self._say_once(run, "ended", ", ".join(filter(None, [line, overall, time_left])))
-        if self._bar:
-            self._show(reports, complete, time_left)
+        self._sum_up(reports, complete, time_left)
 
     def _time(self, member, runs, reports):
         model, run = member.settings.model, runs.get(member.name)
@@ -136,7 +140,7 @@ class Display(LiveLine):
         self._said.add((run.job.name, what))
         self._say(line)
 
-    def _show(self, reports, complete, time_left):
+    def _sum_up(self, reports, complete, time_left):
         facts = [f"{complete}/{len(self._members)} members"]
         epochs = {name: report for name, report in reports.items() if report}
         if len(reports) > 1:
@@ -148,8 +152,7 @@ class Display(LiveLine):
         facts += [f"{speed:,.0f} images/s"] if speed else []
         facts += [time_left] if time_left else []
         done = complete + sum(report["epoch"] / report["epochs"] for report in epochs.values())
-        self._bar.update(self._bar.task_ids[0], completed=done, description="  ".join(facts))
-        self._bar.refresh()
+        self._show(done, "  ".join(facts))
 
 
 def make_bar(total):

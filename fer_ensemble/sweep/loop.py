@@ -58,6 +58,7 @@ class Sweep:
         variations: Sequence[str] = (),
     ):
         self._ranges = parse_search(search, settings)
+        self._names = [one.name for one in self._ranges]
         self._folds = parse_folds(sweep.folds)
         self._settings, self._options, self._sweep, self._variations = settings, options, sweep, list(variations)
         choose_settings(settings, variations, {})  # refuses what cannot be read
@@ -74,8 +75,8 @@ class Sweep:
             "data": dataset.fingerprint[:12],
         }
         del flags["fold"]
-        maximize, prune = OBJECTIVES[sweep.objective][2], sweep.prune != "none"
-        self._study = open_study(self._folder, flags, maximize, prune, sweep.trials, self._ranges)
+        maximize = OBJECTIVES[sweep.objective].maximize
+        self._study = open_study(self._folder, flags, maximize, sweep.prune != "none", sweep.trials, self._ranges)
         self._display = TrialDisplay(sweep.trials, sweep.objective)
         self._failures = 0
 
@@ -103,69 +104,57 @@ class Sweep:
     def _optimize(self):
         while self._failures < FAILURES:
             try:
-                known = (TrialFailed, UserError)
-                self._study.optimize(
-                    self._work_on, catch=known, callbacks=[lambda study, one: self._end(one.number)]
-                )
+                self._study.optimize(self._work_on, catch=(TrialFailed, UserError), callbacks=[self._end])
             except NoTrialLeft:
                 return
             except TrialInterrupted as interrupted:
-                self._end(interrupted.args[0])
+                self._end(self._study, interrupted.trial)
 
     def _work_on(self, trial: optuna.Trial) -> float:
-        stop_signals.check()
         folder = trial_folder(self._folder, trial.number)
         self._display.begin(trial.number, trial.params, folder, list_results(self._study))
         try:
             settings = choose_settings(self._settings, self._variations, trial.params)
             members, options = plan_trial(folder, settings, self._folds, self._options)
-            show = self._display.watch(members)
-            prune = Pruner(trial, members[0], self._sweep.objective) if self._sweep.prune != "none" else None
-
-            def watch(runs):
-                stop_signals.check()  # one that came before `run_jobs` saw to them
-                show(runs)
-                if prune:
-                    prune(runs)
-
-            train_trial(members, options, watch)
+            prune = Pruner(trial, members[0], self._sweep.objective)
+            # A signal that came before `run_jobs` noted them is not forgotten.
+            train_trial(members, options, [lambda runs: stop_signals.check(), self._display.watch(members), prune])
             return measure_trial(members, self._sweep.objective)
         except optuna.TrialPruned:
             forget_state(members)
             raise
         except TrialInterrupted as interrupted:
-            raise TrialInterrupted(trial.number) from interrupted
+            interrupted.trial = trial
+            raise
         except (TrialFailed, UserError) as error:
             trial.set_user_attr(ERROR, " ".join(str(error).split()))
             raise
 
-    def _end(self, number):
-        results = self._write_results()
-        self._display.end(number, results)
-        self._failures = self._failures + 1 if results[number].state == FAILED else 0
+    def _end(self, study, trial):
+        results, _ = self._write_results()
+        self._display.end(trial.number, results)
+        self._failures = self._failures + 1 if results[trial.number].state == FAILED else 0
         if self._failures == FAILURES:
-            self._study.stop()
+            study.stop()
         stop_signals.check()
 
     def _write_results(self):
-        """Writes `trials.csv` and `best.flags`, and returns the result of every trial."""
-        objective, names = self._sweep.objective, [one.name for one in self._ranges]
+        """Writes `trials.csv` and `best.flags`, and returns the result of every trial, and the best or None."""
+        objective = self._sweep.objective
         with locked(self._folder):  # what two processes write is in the order of what they read
             results = list_results(self._study)
-            write_trials(self._folder / "trials.csv", results, objective, names)
             best = find_best(results, objective)
+            write_trials(self._folder / "trials.csv", results, objective, self._names)
             if best:
-                fold = self._sweep.folds.split(",")[0]
                 settings = choose_settings(self._settings, self._variations, best.params)
-                facts = (best, settings, self._options, fold, objective, len(results))
-                write_best_flags(self._folder / BEST_FLAGS, *facts)
-        return results
+                fold = self._sweep.folds.split(",")[0]
+                write_best_flags(self._folder / BEST_FLAGS, best, settings, self._options, fold)
+        return results, best
 
     def _conclude(self):
         objective = self._sweep.objective
-        results = self._write_results()
-        best = find_best(results, objective)
-        print(format_results(results, objective, [one.name for one in self._ranges]))
+        results, best = self._write_results()
+        print(format_results(results, objective, self._names))
         others = [one.number for one in results if not one.ended]
         if others:
             print(f"other processes are still at work on trial {', '.join(map(str, others))}")

@@ -14,7 +14,6 @@ from fer_ensemble.sweep.trial_results import (
     TrialResult,
     find_best,
     format_brief,
-    format_objective,
     rank_results,
 )
 from fer_ensemble.training.settings import TrainingSettings
@@ -45,10 +44,10 @@ def format_page(
     """
     complete = [one for one in results if one.state == COMPLETE]
     best = find_best(results, objective)
-    is_share = OBJECTIVES[objective][1] == "accuracy"
+    is_share = OBJECTIVES[objective].metric == "accuracy"
     values = [100 * one.value if is_share else one.value for one in complete]
     label = f"{objective} / {'%' if is_share else 'nats per image'}"
-    plots = [draw_progress([one.number for one in complete], values, OBJECTIVES[objective][2], label)]
+    plots = [draw_progress([one.number for one in complete], values, OBJECTIVES[objective].maximize, label)]
     for one in ranges:
         tried = [result.params[one.name] for result in complete]
         plots.append(draw_setting(one, tried, values, complete.index(best), label))
@@ -66,7 +65,7 @@ def format_page(
             name: value for name, value in dataclasses.asdict(settings).items() if name not in (*names, "fold")
         },
         seconds=sum(one.seconds for one in results),
-        write_objective=lambda value: format_objective(value, objective),
+        write_objective=OBJECTIVES[objective].write,
         write=format_brief,
     )
 

@@ -3,14 +3,31 @@
 import dataclasses
 
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.words import percent
 from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS
 from fer_ensemble.ensemble.parts import OOF
 
-# A part of the predictions, what `metrics.score` says of it, and whether more is better. None is on PrivateTest.
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """What a sweep looks for: a part of the predictions, a score of it, and whether more of that is better."""
+
+    part: str
+    metric: str
+    maximize: bool
+
+    def write(self, value: float | None) -> str:
+        """Writes a value for people: `45.02 %` or `1.4321`."""
+        if value is None:
+            return "-"
+        return percent(value) if self.metric == "accuracy" else f"{value:.4f}"
+
+
+# None is on PrivateTest.
 OBJECTIVES = {
-    "oof_accuracy": (OOF, "accuracy", True),
-    "oof_log_loss": (OOF, "log_loss", False),
-    "public_accuracy": (SPLITS[PUBLIC_TEST], "accuracy", True),
+    "oof_accuracy": Objective(OOF, "accuracy", maximize=True),
+    "oof_log_loss": Objective(OOF, "log_loss", maximize=False),
+    "public_accuracy": Objective(SPLITS[PUBLIC_TEST], "accuracy", maximize=True),
 }
 
 

@@ -63,12 +63,12 @@ def plan_trial(
     return plan_members([(settings.model, settings.replica)], folds, settings, options), options
 
 
-def train_trial(members: list[PlannedMember], options: TrainingOptions, watch: Callable) -> None:
+def train_trial(members: list[PlannedMember], options: TrainingOptions, watchers: Sequence[Callable]) -> None:
     """Trains the members that are not complete.
 
     Args:
         members, options: What `plan_trial` returned.
-        watch: As for `run_jobs`. What it raises ends the trial; the members' states are saved.
+        watchers: Each as for `run_jobs`. What one raises ends the trial; the members' states are saved.
 
     Raises:
         TrialFailed: If one of them came to nothing.
@@ -82,15 +82,16 @@ def train_trial(members: list[PlannedMember], options: TrainingOptions, watch: C
     ]
     folders = {member.name: member.folder for member in members}
 
-    def watch_for_failures(runs):
+    def watch_all(runs):
         for run in runs:  # with one of the members, the whole trial
             if run.exit_code in GOES_ON:
                 raise TrialInterrupted(run.job.name)
             if run.exit_code is not None and not directory.is_complete(folders[run.job.name]):
                 raise TrialFailed(_explain(run, folders[run.job.name]))
-        watch(runs)
+        for watch in watchers:
+            watch(runs)
 
-    run_jobs(jobs, _choose_workers(len(jobs)), watch_for_failures)
+    run_jobs(jobs, _choose_workers(len(jobs)), watch_all)
 
 
 def measure_trial(members: list[PlannedMember], objective: str) -> float:
@@ -103,13 +104,13 @@ def measure_trial(members: list[PlannedMember], objective: str) -> float:
     Raises:
         TrialFailed: If no image has a label.
     """
-    name, what, _ = OBJECTIVES[objective]
+    name, metric = OBJECTIVES[objective].part, OBJECTIVES[objective].metric
     parts = [read_predictions(member.folder / directory.PREDICTIONS)[0].get(name) for member in members]
     if all(parts):
         labels = np.concatenate([part.labels for part in parts])
         scores = score(np.concatenate([part.probabilities for part in parts]), labels)
         if scores:
-            return scores[what]
+            return scores[metric]
     raise TrialFailed(f"{objective}: no image of {name} has a label")
 
 
@@ -129,7 +130,7 @@ class Pruner:
         self._trial = trial
         self._folder = member.folder
         self._epochs = member.settings.epochs
-        self._column = "val_loss" if OBJECTIVES[objective][1] == "log_loss" else "val_accuracy"
+        self._column = "val_loss" if OBJECTIVES[objective].metric == "log_loss" else "val_accuracy"
         self._seen = None
         # By the process that had the trial before.
         self._reported = set(trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values)

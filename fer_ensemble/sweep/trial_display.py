@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from fer_ensemble.base.words import format_seconds
 from fer_ensemble.launch.display import LiveLine, read_report
 from fer_ensemble.launch.plan import PlannedMember
+from fer_ensemble.sweep.sweep_options import OBJECTIVES
 from fer_ensemble.sweep.trial_results import (
     COMPLETE,
     RUNNING,
     TrialResult,
     find_best,
-    format_objective,
     format_params,
 )
 
@@ -48,7 +48,7 @@ class TrialDisplay(LiveLine):
     def __init__(self, trials: int, objective: str):
         super().__init__(trials)
         self._trials = trials
-        self._objective = objective
+        self._objective, self._write = objective, OBJECTIVES[objective].write
         self._overall = ""
         self._ended = 0
 
@@ -62,7 +62,7 @@ class TrialDisplay(LiveLine):
         """Tells what became of a trial; `results` has those of the whole study."""
         self._sum_up(results, number)
         result = results[number]
-        what = format_objective(result.value, self._objective) if result.state == COMPLETE else result.state
+        what = self._write(result.value) if result.state == COMPLETE else result.state
         why = f" ({result.error})" if result.error else ""
         after = f"after {format_seconds(result.seconds)} of training" if result.ended else "and is to go on"
         self._say(f"trial {number}: {what}{why} {after}; {self._overall}")
@@ -71,16 +71,12 @@ class TrialDisplay(LiveLine):
         """Returns a `watch` of `run_jobs` that shows how far a trial's members are."""
 
         def show(runs):
-            if not self._bar:
-                return
             reports = [report for run in runs if run.exit_code is None and (report := read_report(run))]
             facts = [f"epoch {report['epoch']:.1f}/{report['epochs']}" for report in reports[:1]]
             if len(members) > 1:
                 complete = sum(run.exit_code == 0 for run in runs) + sum(one.complete for one in members)
                 facts.insert(0, f"{complete}/{len(members)} folds")
-            description = "  ".join([self._overall, *facts])
-            self._bar.update(self._bar.task_ids[0], completed=self._ended, description=description)
-            self._bar.refresh()
+            self._show(self._ended, "  ".join([self._overall, *facts]))
 
         return show
 
@@ -90,7 +86,7 @@ class TrialDisplay(LiveLine):
         left = estimate_seconds_left(results, self._trials, own)
         facts = [f"{self._ended} of {self._trials} trials"]
         if best:
-            facts.append(f"best {format_objective(best.value, self._objective)} (trial {best.number})")
+            facts.append(f"best {self._write(best.value)} (trial {best.number})")
         if left:
             facts.append(f"about {format_seconds(left)} left")
         self._overall = ", ".join(facts)

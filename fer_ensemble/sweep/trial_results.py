@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from optuna.trial import TrialState
 
-from fer_ensemble.base.words import percent
 from fer_ensemble.report.csv_tables import write_csv
 from fer_ensemble.report.text_tables import format_table
 from fer_ensemble.sweep.search_ranges import format_value
@@ -67,7 +66,7 @@ def list_results(study: SharedStudy) -> list[TrialResult]:
 
 def rank_results(results: Sequence[TrialResult], objective: str) -> list[TrialResult]:
     """Sorts results, best first; those without a value follow, by state."""
-    sign = -1 if OBJECTIVES[objective][2] else 1
+    sign = -1 if OBJECTIVES[objective].maximize else 1
     return sorted(results, key=lambda one: (STATES.index(one.state), sign * (one.value or 0), one.number))
 
 
@@ -75,13 +74,6 @@ def find_best(results: Sequence[TrialResult], objective: str) -> TrialResult | N
     """Returns the best complete result, the first of equals; None if none is complete."""
     ranked = rank_results(results, objective)
     return ranked[0] if ranked and ranked[0].value is not None else None
-
-
-def format_objective(value: float | None, objective: str) -> str:
-    """Writes an objective's value for people: `45.02 %` or `1.4321`."""
-    if value is None:
-        return "-"
-    return percent(value) if OBJECTIVES[objective][1] == "accuracy" else f"{value:.4f}"
 
 
 def format_brief(value: object) -> str:
@@ -103,7 +95,7 @@ def format_results(results: Sequence[TrialResult], objective: str, names: Sequen
         names: The settings that are tried.
     """
     rows = [
-        [one.number, one.state, format_objective(one.value, objective)]
+        [one.number, one.state, OBJECTIVES[objective].write(one.value)]
         + [format_brief(one.params[name]) if name in one.params else "-" for name in names]
         + [f"{one.seconds:.0f}", one.error[:80]]
         for one in rank_results(results, objective)

@@ -23,10 +23,6 @@ from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def ignore(runs):
-    pass
-
-
 @pytest.fixture
 def study(tmp_path):
     """A study with 5 complete trials, which at half of their training were right on 50, 51, ... 54 %."""
@@ -102,7 +98,7 @@ def test_the_objective_is_that_of_the_members_files(tiny_member):
 def test_complete_members_are_not_trained_again(tiny_member, tiny_settings, tiny_data):
     options = TrainingOptions(data=str(tiny_data))
     members, options = plan_trial(tiny_member.parents[1], tiny_settings, [0], options)
-    train_trial(members, options, ignore)
+    train_trial(members, options, [])
     assert not (tiny_member / "train.log").exists()
 
 
@@ -110,7 +106,7 @@ def test_a_trial_whose_member_fails_says_why(tmp_path):
     options = TrainingOptions(data=str(tmp_path / "none.csv"))
     members, options = plan_trial(tmp_path / "trial_0", TrainingSettings(), [0], options)
     with pytest.raises(TrialFailed, match=r"exp_0/cnn_0 ended with exit code 1: .*none.csv does not exist"):
-        train_trial(members, options, ignore)
+        train_trial(members, options, [])
 
 
 def test_a_pruned_trials_process_is_stopped_with_its_state_saved(tmp_path, tiny_settings):
@@ -124,7 +120,7 @@ def test_a_pruned_trials_process_is_stopped_with_its_state_saved(tmp_path, tiny_
     options = TrainingOptions(data=str(ROOT / "fer_ensemble" / "assets" / "sample.csv.gz"))
     members, options = plan_trial(tmp_path / "trial_5", settings, [0], options)
     with pytest.raises(optuna.TrialPruned):
-        train_trial(members, options, Pruner(study.ask(), members[0], "oof_accuracy"))
+        train_trial(members, options, [Pruner(study.ask(), members[0], "oof_accuracy")])
     assert not directory.is_held(members[0].folder) and not directory.is_complete(members[0].folder)
     assert 2 <= directory.read_history(members[0].folder)["epoch"][-1] < 8
     assert (members[0].folder / directory.STATE).exists()

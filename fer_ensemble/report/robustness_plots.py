@@ -63,6 +63,29 @@ def draw_risk_curves(curves: dict, name: str) -> str:
     return format_svg(figure, name)
 
 
+def draw_reliabilities(bins: dict, name: str) -> str:
+    """Draws how often answers were right against how sure they were, a line for each network.
+
+    Args:
+        bins: Dict from the network to a list as from `calibration_bins`; those of fewer than 10 images are left
+            out.
+        name: As for `draw_corruption_curves`.
+
+    Returns:
+        SVG, as text.
+    """
+    figure, axes = make_panel(4.4, 4.1)
+    axes.plot([0, 100], [0, 100], color=INK, linewidth=1, linestyle=":")
+    for label, style in _styles(bins).items():
+        shown = [one for one in bins[label] if one["images"] >= 10]
+        x, y = ([100 * one[key] for one in shown] for key in ("confidence", "accuracy"))
+        axes.plot(x, y, marker=".", **style, label=label)
+    axes.set(xlim=(0, 100), ylim=(0, 100), aspect="equal")
+    axes.set(xlabel="probability of the predicted class / %", ylabel="share that is right / %")
+    axes.legend(loc="upper left", frameon=False, labelcolor=INK)
+    return format_svg(figure, name)
+
+
 def _styles(labels, rough=()):
     styles = {}
     for place, label in enumerate(label for label in labels if label not in rough):

@@ -56,8 +56,11 @@ def deferred():
     """Within the block, or the function, a signal raises nothing until `check` is called, or it ends well.
 
     Nothing must be raised inside TensorFlow or JAX: where they call Python from C++, some of them print what was
-    raised, and go on.
+    raised, and go on. In any thread but the main one this does nothing, since nothing is ever raised there.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before, _Request.deferred = _Request.deferred, True
     try:
         yield

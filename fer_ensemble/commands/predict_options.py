@@ -13,6 +13,7 @@ Examples:
 """
 
 import dataclasses
+import pathlib
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.commands import edge
@@ -42,15 +43,16 @@ class PredictOptions:
     )
     weights: str = _setting(
         "auto",
-        "auto: oof if the members held images out, else equal; equal: every run counts the same; oof: the weights "
-        "of the runs with the smallest log-loss on out-of-fold predictions; greedy: 25 runs, each the one that "
-        "helps the out-of-fold accuracy most; public: a weight for each member, chosen on PublicTest, which then "
-        'tests nothing; or a JSON file like {"cnn_0": 1, "cnn_1": 1, "resnet_0": 2, "resnet_1": 2}.',
+        "auto: those of the saved ensemble, ensemble.json, if it is of these members; else oof if images were "
+        "held out, else equal. equal: every run counts the same; oof: the weights of the runs with the smallest "
+        "log-loss on out-of-fold predictions; greedy: 25 runs, each the one that helps the out-of-fold accuracy "
+        "most; public: a weight for each member, chosen on PublicTest, which then tests nothing; or a JSON file "
+        'like {"cnn_0": 1, "cnn_1": 1, "resnet_0": 2, "resnet_1": 2}.',
     )
     calibrate: bool = _setting(
         False,
         "Write probabilities that mean what they say, by a calibration that is chosen out of fold; not: the "
-        "members' plain average. The predicted classes are the same.",
+        "members' plain average. The predicted classes are the same. Photos' are always calibrated.",
     )
     splits: str = _setting(
         "OOF,PublicUse,PrivateUse",
@@ -78,6 +80,11 @@ class PredictOptions:
         "", "A photo of a face, or a folder of them, to predict instead; more may follow: --images a.jpg b.png c/"
     )
     allow_missing: bool = _setting(False, "Go on without the members that are missing or unfinished, and say so.")
+    save: bool = _setting(
+        False,
+        "Save what is chosen now as the ensemble, in place of ensemble.json. Where there is none of these members "
+        "yet, what is chosen without --weights, --runs, --tta, --allow_missing and --output is saved anyhow.",
+    )
     output: str = _setting("", "Folder for the results; empty: the ensemble's folder.")
 
 
@@ -89,12 +96,25 @@ def define_flags():
 def main(arguments):
     """Scores the ensemble, or predicts photos."""
     options = edge.settings_from_flags(PredictOptions)
-    if options.images:
-        from fer_ensemble.commands.photos import report_photos
-
-        return report_photos(options, [options.images, *arguments])
-    if arguments:
+    if arguments and not options.images:
         raise UserError(f"{edge.program()} takes photos only after --images. Received: {edge.brief(arguments)}")
+    if options.images:
+        return predict_photos(options, [options.images, *arguments])
     from fer_ensemble.commands.predict import report_ensemble
 
     return report_ensemble(options)
+
+
+def predict_photos(options, paths):
+    """Predicts photos with the ensemble that the options name."""
+    from fer_ensemble.commands.photos import find_photos, report_photos
+    from fer_ensemble.commands.predict import NO_CALIBRATION, load_ensemble, parse_splits
+
+    parse_splits(options.splits)
+    if options.data or options.save:
+        raise UserError("`images` are predicted instead of `data`, and nothing is chosen. Give one of the two.")
+    find_photos(paths)
+    network = load_ensemble(options)
+    if options.calibrate and not network.calibrated:
+        raise UserError(NO_CALIBRATION)
+    report_photos(network, paths, pathlib.Path(options.output or options.ensemble), options.tta)

@@ -50,12 +50,14 @@ def join_parts(name, members, predictions):
         `Part` without the ensemble's predictions.
 
     Raises:
-        UserError: If the members did not predict the same images, or held one out twice.
+        UserError: If the members did not predict the same images, or held one out twice, or do not agree on an
+            image's label.
     """
     # Test splits are the same rows for all; out of fold, each member adds its own.
     rows = np.unique(np.concatenate([part.rows for part in predictions]))
     labels = np.full(len(rows), UNLABELLED, np.int8)
     copies = np.zeros(len(rows), bool)
+    known = np.zeros(len(rows), bool)
     spread = {}
     for member, part in zip(members, predictions, strict=True):
         if name != OOF and len(part.rows) != len(rows):
@@ -63,7 +65,13 @@ def join_parts(name, members, predictions):
                 f"{member.folder} predicted {len(part.rows)} images of {name}, other members {len(rows)}."
             )
         places = np.searchsorted(rows, part.rows)
-        labels[places], copies[places] = part.labels, part.copies
+        differs = (labels[places] != part.labels) | (copies[places] != part.copies)
+        if (differs & known[places]).any():
+            raise UserError(
+                f"{member.folder} has other labels of {name} than the members before it, of the same data. "
+                "Train it again with --overwrite."
+            )
+        labels[places], copies[places], known[places] = part.labels, part.copies, True
         spread[member.name] = np.full((len(rows), part.probabilities.shape[1]), np.nan, np.float32)
         spread[member.name][places] = part.probabilities
     runs = sorted({member.run for member in members})

@@ -5,10 +5,11 @@ import pathlib
 
 import numpy as np
 
-from fer_ensemble.data.contents import make_dataset
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.data.contents import make_dataset, select_classes
 from fer_ensemble.data.copies import find_copies
 from fer_ensemble.data.dataset import SPLITS, TRAINING, UNLABELLED, Dataset
-from fer_ensemble.data.store import load_dataset
+from fer_ensemble.data.store import is_hdf5, load_dataset, read_dataset
 from fer_ensemble.ensemble.parts import Part
 
 
@@ -23,11 +24,13 @@ def find_data(inputs: str, record: dict) -> tuple[Dataset | None, bool]:
         The `Dataset`, None where there is nothing to load; and whether its images are those of the training. It
         then has the training's fingerprint, even if it came with FER+ votes and the training's did not.
     """
-    trained_on = record["data"]
-    kept = pathlib.Path("data") / trained_on["name"]
-    if not inputs and not kept.is_file():
-        return None, False
-    dataset = load_dataset(inputs or kept, ",".join(record["class_names"]))
+    trained_on, class_names = record["data"], record["class_names"]
+    if inputs:
+        dataset = load_dataset(inputs, ",".join(class_names))
+    else:
+        dataset = _find_kept(trained_on.get("name", ""), class_names)
+        if dataset is None:
+            return None, False
     if dataset.votes is not None and dataset.fingerprint != trained_on["fingerprint"]:
         arrays = (dataset.images, dataset.labels, dataset.usage, dataset.rows, dataset.class_names)
         if make_dataset(*arrays).fingerprint == trained_on["fingerprint"]:
@@ -36,10 +39,38 @@ def find_data(inputs: str, record: dict) -> tuple[Dataset | None, bool]:
     return (dataset if inputs or own else None), own
 
 
+def _find_kept(name, class_names):
+    """Loads `data/NAME` below the current directory; None where that is nothing of ours with these classes."""
+    kept = pathlib.Path("data") / name
+    if kept.name != name or not kept.is_file():  # a name leads nowhere else
+        return None
+    try:
+        return select_classes(read_dataset(kept), class_names) if is_hdf5(kept) else None
+    except (UserError, OSError):  # nobody asked for it
+        return None
+
+
 def positions_of(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
-    """Returns the positions in the data set of the images of some rows, int64; all of them are there."""
+    """Returns the positions in the data set of the images of some rows, int64.
+
+    Raises:
+        UserError: If a row is not there.
+    """
     order = np.argsort(dataset.rows, kind="stable")
-    return order[np.searchsorted(dataset.rows[order], rows)]
+    found = np.minimum(np.searchsorted(dataset.rows[order], rows), len(order) - 1)
+    positions = order[found]
+    if len(rows) and (dataset.rows[positions] != rows).any():
+        raise UserError("The predictions must be of images of the data set, but some of their rows are not in it.")
+    return positions
+
+
+def check_labels(part: Part, dataset: Dataset, name: str) -> None:
+    """Raises UserError if the members' predictions of their own data have other labels than these data."""
+    if (dataset.labels[positions_of(dataset, part.rows)] != part.labels).any():
+        raise UserError(
+            f"The members' predictions of {name} must have the labels of the data that they were trained on, but "
+            "have others. Train the members again with --overwrite."
+        )
 
 
 def votes_of(part: Part, dataset: Dataset | None) -> np.ndarray | None:

@@ -207,7 +207,7 @@ def prediction_command(runs, folds, options):
     flags = [f"--ensemble={options.experiments}", f"--data={options.data}"]  # the data for their faces
     names = [f"{model}_{replica}" for model, replica in runs]
     if names != list(RUNS):  # which predict takes by itself
-        flags.append(f"--runs={','.join(names)}")
+        flags += [f"--runs={','.join(names)}", "--save"]
     if None in folds:
         flags.append("--folds=none")
     return [sys.executable, "-m", MODULE, "predict", *flags]

@@ -8,7 +8,8 @@ import numpy as np
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
 from fer_ensemble.members import directory
-from fer_ensemble.members.predictions import predict_parts, read_predictions, write_predictions
+from fer_ensemble.members.kept_predictions import PredictionKey, keep, read_kept
+from fer_ensemble.members.predictions import PARTS, predict_parts, read_predictions
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.members.views import VIEWS
 
@@ -28,13 +29,14 @@ class Member:
         return directory.member_name(self.fold, self.run)
 
 
-def collect_members(experiments, runs, folds):
+def collect_members(experiments, runs, folds, whole=False):
     """Collects the complete members of the runs.
 
     Args:
         experiments: Folder of the ensemble.
         runs: Names of the runs that belong to it.
         folds: List of the folds of each run; `[None]` for members that were trained on all of Training.
+        whole: Whether their records must have all that the report tells.
 
     Returns:
         The complete members, a list of `Member` by run and fold; and the names (`exp_2/cnn_0`) of those that
@@ -51,7 +53,7 @@ def collect_members(experiments, runs, folds):
         for fold in folds:
             folder = directory.member_folder(experiments, fold, run)
             if directory.is_complete(folder):
-                members.append(Member(run, fold, folder, directory.read_record(folder)))
+                members.append(Member(run, fold, folder, directory.read_record(folder, whole)))
                 _check_place(members[-1])
             else:
                 missing.append(directory.member_name(fold, run))
@@ -62,6 +64,8 @@ def collect_members(experiments, runs, folds):
 
 def member_predictions(member, dataset=None, predictor=None):
     """Returns a member's predictions, computing them only where they are not there yet.
+
+    What is computed is kept beside the member, if its folder can be written.
 
     Args:
         member: `Member`.
@@ -78,40 +82,63 @@ def member_predictions(member, dataset=None, predictor=None):
     predictor = predictor or Predictor()
     own = {}
     if dataset is None or dataset.fingerprint == member.record["data"]["fingerprint"]:
-        directory.check_file(member.folder, member.record, directory.PREDICTIONS)
-        own = read_predictions(member.folder / directory.PREDICTIONS)[0]
+        own = own_predictions(member)
         if dataset is None or predictor.views == "none":
             return own
-    how = [value for value in (predictor.views, predictor.precision) if value not in ("none", "float32")]
-    path = member.folder / f"{'-'.join(['predictions', dataset.fingerprint[:12], *how])}.h5"
-    if path.is_file():
-        parts, fingerprint = read_predictions(path)
-        if fingerprint == dataset.fingerprint:
-            return parts
+    key = PredictionKey(
+        member.record["files"].get(directory.MODEL, ""), dataset.fingerprint, predictor.views, predictor.precision
+    )
+    kept = read_kept(member.folder, key)
+    if kept is not None:
+        return kept
     print(f"{member.name}: predicting", flush=True)
     positions = {SPLITS[usage]: dataset.split(usage) for usage in (PUBLIC_TEST, PRIVATE_TEST)}
     if own:
         positions["oof"] = np.flatnonzero(np.isin(dataset.rows, own["oof"].rows))
     parts = predict_parts(predictor.load(member), dataset, positions, VIEWS[predictor.views])
-    write_predictions(path, parts, dataset.fingerprint)
+    keep(member.folder, key, parts)
     return parts
+
+
+def own_predictions(member):
+    """Returns the predictions that a member's training left: a dictionary of all `PARTS` to `Predictions`.
+
+    Raises:
+        UserError: If they are not what the training wrote, or not of this member's data and classes.
+    """
+    path = member.folder / directory.PREDICTIONS
+    directory.check_file(member.folder, member.record, directory.PREDICTIONS)
+    parts, fingerprint = read_predictions(path)
+    classes = len(member.record["class_names"])
+    missing = [name for name in PARTS if name not in parts]
+    if missing or fingerprint != member.record["data"]["fingerprint"]:
+        reason = f"has no {missing[0]}" if missing else "is of other data"
+        raise UserError(f"{path} {reason}. Train the member again with --overwrite.")
+    if any(part.probabilities.shape[1] != classes for part in parts.values()):
+        raise UserError(f"{path} must have {classes} classes, as {directory.RECORD} beside it. Train again.")
+    return parts
+
+
+def has_own_predictions(member):
+    """Whether the predictions that a member's training left are still there: results may be kept without them."""
+    return (member.folder / directory.PREDICTIONS).exists()
 
 
 def _check_place(member):
     settings = member.record["settings"]
-    if (f"{settings['model']}_{settings['replica']}", settings["fold"]) != (member.run, member.fold):
+    run, fold = f"{settings.get('model')}_{settings.get('replica')}", settings.get("fold")
+    if (run, fold) != (member.run, member.fold):
         raise UserError(
             f"{member.folder} must hold fold {directory.fold_name(member.fold)} of {member.run}, but its record "
-            f"is that of fold {directory.fold_name(settings['fold'])} of "
-            f"{settings['model']}_{settings['replica']}. Was the folder moved?"
+            f"is that of fold {directory.fold_name(fold)} of {run}. Was the folder moved?"
         )
 
 
 def _check_together(first, other):
     for what, value in (
         ("classes", lambda record: record["class_names"]),
-        ("data", lambda record: record["data"]["fingerprint"]),
-        ("folds", lambda record: record["folds"]["fingerprint"]),
+        ("data", lambda record: record["data"].get("fingerprint")),
+        ("folds", lambda record: record["folds"].get("fingerprint")),
     ):
         if value(first.record) != value(other.record):
             raise UserError(

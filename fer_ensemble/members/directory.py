@@ -2,19 +2,27 @@
 
 import contextlib
 import csv
-import fcntl
 import json
+import math
 import os
 import pathlib
 import re
 import socket
 import time
 
-import filelock
-
 from fer_ensemble.base.atomic_files import hash_file, write_text
 from fer_ensemble.base.errors import TOLD_ERRORS, HeldError, UserError
+from fer_ensemble.base.json_files import read_json
 from fer_ensemble.data.fold_names import fold_name, parse_fold
+from fer_ensemble.members.record_shape import (
+    NOTE_FIELDS,
+    RECORD_FIELDS,
+    WHOLE_RECORD_FIELDS,
+    check_class_names,
+    check_hashes,
+    check_settings,
+    check_shape,
+)
 
 RECORD = "member.json"  # written last: without it, the directory is unfinished work
 MODEL = "model.keras"
@@ -67,21 +75,26 @@ def write_record(folder, record, files):
     write_text(folder / RECORD, json.dumps({**record, "files": hashes}, indent=2) + "\n")
 
 
-def read_record(folder):
+def read_record(folder, whole=False):
     """Reads a complete member's record.
+
+    Args:
+        folder: `pathlib.Path` of the member.
+        whole: Whether everything is looked for that `train_member` writes, not only what makes it a member.
 
     Raises:
         UserError: If `member.json` is damaged.
     """
     path = folder / RECORD
+    what, fix = "the record of a finished member", "Train the member again with --overwrite."
+    record = read_json(path, what, fix)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        record["settings"], record["files"], record["data"], record["folds"], record["class_names"]
-    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} must be the record of a finished member, but is damaged ({error}). "
-            "Train the member again with --overwrite."
-        ) from error
+        check_shape(record, WHOLE_RECORD_FIELDS if whole else RECORD_FIELDS)
+        check_settings(record["settings"])
+        check_class_names(record["class_names"])
+        check_hashes(record["files"])
+    except ValueError as error:
+        raise UserError(f"{path} must be {what}, but is damaged ({error}). {fix}") from error
     return record
 
 
@@ -108,10 +121,36 @@ def read_history(folder):
 
     Raises:
         FileNotFoundError: If there is none: its first epoch has not ended.
+        UserError: If it is not a table of numbers with one row at least.
     """
-    with (folder / HISTORY).open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) if row[name] else None for row in rows] for name in (rows[0] if rows else ())}
+    path = folder / HISTORY
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, strict=True))
+        history = {name: [_number_or_none(row[name]) for row in rows] for name in (rows[0] if rows else ())}
+        if not history:
+            raise ValueError("it has no rows")
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
+        raise UserError(
+            f"{path} must be a table of numbers, a row for each epoch, but is damaged ({error}). "
+            "Train the member again with --overwrite."
+        ) from error
+    return history
+
+
+def read_checked_history(folder, record):
+    """Reads a complete member's `history.csv`; raises UserError if it is not, to the bit, what was written."""
+    check_file(folder, record, HISTORY)
+    return read_history(folder)
+
+
+def _number_or_none(text):
+    if text == "":
+        return None
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is no measurement")
+    return number
 
 
 @contextlib.contextmanager
@@ -126,6 +165,8 @@ def held(folder):
     Raises:
         HeldError: If another process holds it.
     """
+    import filelock
+
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / LOCK)
     try:
@@ -142,6 +183,10 @@ def held(folder):
 
 def is_held(folder):
     """Whether a process holds the member: asked of the lock, so that one that died does not count."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, where nothing is trained
+        return False
     try:
         with (folder / LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -163,7 +208,7 @@ def describe_process():
 def describe_holder(process):
     """Says in words what `describe_process` returned: `job 12_3, process 4321 on node7`."""
     job = f"job {process['job']}, " if process.get("job") else ""
-    return f"{job}process {process['pid']} on {process['host']}"
+    return f"{job}process {process.get('pid', '?')} on {process.get('host', '?')}"
 
 
 def write_progress(folder, progress):
@@ -174,7 +219,7 @@ def write_progress(folder, progress):
 
 def read_progress(folder):
     """Returns what the member's training last said of itself, or None."""
-    return _read_json(folder / PROGRESS)
+    return _read_notes(folder / PROGRESS)
 
 
 def write_failure(folder, error):
@@ -187,11 +232,13 @@ def write_failure(folder, error):
 
 def read_failure(folder):
     """Returns the note of `write_failure`, or None."""
-    return _read_json(folder / FAILURE)
+    return _read_notes(folder / FAILURE)
 
 
-def _read_json(path):
+def _read_notes(path):
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        notes = read_json(path, "a note of a training", "")
+        check_shape(notes, NOTE_FIELDS, optional=True)
     except (OSError, ValueError):
         return None
+    return notes

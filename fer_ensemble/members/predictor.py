@@ -3,20 +3,11 @@
 import functools
 
 from fer_ensemble.members import directory
-from fer_ensemble.members.views import average_views
-
-# The settings that decide which layers a network has; the others decide its weights.
-_ARCHITECTURE = (
-    "model", "width", "input_size", "stem_stride", "downsampling", "activation", "input_channels",
-    "pixel_statistics",
-)  # fmt: skip
+from fer_ensemble.members.networks import Networks
 
 
 class Predictor:
-    """A network for each architecture, which takes over the weights of one member after another.
-
-    16 members are two architectures: two networks are built, traced and compiled, not 16. Their batch
-    normalisation is folded.
+    """Loads the members' models as they are needed, and checks each.
 
     Args:
         views: The views of each face, as for `fer_ensemble.members.views.average_views`.
@@ -26,14 +17,15 @@ class Predictor:
     def __init__(self, views="none", precision="float32"):
         self.views = views
         self._precision = precision
-        self._networks = {}
 
     @functools.cached_property
+    def _networks(self):
+        return Networks(self._precision)
+
+    @property
     def precision(self):
         """The Keras dtype policy that it computes in."""
-        from fer_ensemble.models.device import choose_precision
-
-        return choose_precision(self._precision)
+        return self._networks.precision
 
     def load(self, member):
         """Returns a member's network, a compiled `keras.Model` from grey values to probabilities.
@@ -46,25 +38,5 @@ class Predictor:
         Raises:
             UserError: If the member's model is not the file that its training wrote.
         """
-        from fer_ensemble.models.device import keras
-        from fer_ensemble.models.folding import fold_weights
-
         directory.check_file(member.folder, member.record, directory.MODEL)
-        path = member.folder / directory.MODEL
-        settings = member.record["settings"]
-        architecture = (*(settings.get(name) for name in _ARCHITECTURE), len(member.record["class_names"]))
-        if architecture not in self._networks:
-            self._networks[architecture] = self._build(keras.saving.load_model(path, compile=False))
-        model, folded, network = self._networks[architecture]
-        model.load_weights(path)
-        fold_weights(model, folded)
-        return network
-
-    def _build(self, model):
-        from fer_ensemble.models.device import compile_options
-        from fer_ensemble.models.folding import fold_model
-
-        folded = fold_model(model, self.precision)
-        network = average_views(folded, self.views)
-        network.compile(**compile_options())
-        return model, folded, network
+        return self._networks.put(self._networks.read(member.folder / directory.MODEL), self.views)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_ensemble.commands.photos import report_photos
-from fer_ensemble.commands.predict import gather_members, report_ensemble
-from fer_ensemble.commands.predict_options import PredictOptions
+from fer_ensemble.commands.ensemble_members import gather_members
+from fer_ensemble.commands.predict import report_ensemble
+from fer_ensemble.commands.predict_options import PredictOptions, predict_photos
 from fer_ensemble.members import directory
 
 TINY = ["--epochs=1", "--width=4", "--input_size=16", "--batch_size=32", "--warmup=0"]
@@ -80,8 +80,8 @@ def test_photos_are_predicted_but_not_calibrated(copy, tmp_path):
 
     Image.fromarray(np.full((60, 60), 99, np.uint8)).save(tmp_path / "face.png")
     with pytest.raises(ValueError, match="`calibrate` needs images that were held out"):
-        report_photos(PredictOptions(ensemble=str(copy), calibrate=True), [tmp_path / "face.png"])
-    report_photos(PredictOptions(ensemble=str(copy)), [tmp_path / "face.png"])
+        predict_photos(PredictOptions(ensemble=str(copy), calibrate=True), [tmp_path / "face.png"])
+    predict_photos(PredictOptions(ensemble=str(copy)), [tmp_path / "face.png"])
     assert len(pd.read_csv(copy / "photos.csv")) == 1
 
 
@@ -91,8 +91,8 @@ def test_members_of_folds_and_of_none_never_vote_together(copy):
         r"holds members of folds, .* and members of none, exp_none/.* Choose with --folds=all or --folds=none\."
     )
     with pytest.raises(ValueError, match=message):
-        gather_members(PredictOptions(ensemble=str(copy)))
-    members, missing = gather_members(PredictOptions(ensemble=str(copy), folds="none"))
+        gather_members(str(copy))
+    members, missing = gather_members(str(copy), folds="none")
     assert [member.name for member in members] == ["exp_none/cnn_0"] and missing == []
 
 

@@ -7,8 +7,12 @@ import pytest
 
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.members import directory
-from fer_ensemble.members.collection import Member, collect_members, member_predictions
-from fer_ensemble.members.predictions import Predictions, read_predictions, write_predictions
+from fer_ensemble.members.collection import (
+    Member,
+    collect_members,
+    member_predictions,
+)
+from fer_ensemble.members.predictions import Predictions, write_predictions
 from fer_ensemble.models.device import keras
 
 
@@ -27,7 +31,8 @@ def add_member(experiments, fold, run, place=None, **changes):
     part = Predictions(
         np.array([fold or 0]), np.zeros(1, np.int8), np.zeros(1, bool), np.array([[0.75, 0.25]], np.float32)
     )
-    write_predictions(folder / "predictions.h5", {"oof": part}, record["data"]["fingerprint"])
+    parts = dict.fromkeys(("oof", "PublicTest", "PrivateTest"), part)
+    write_predictions(folder / "predictions.h5", parts, record["data"]["fingerprint"])
     directory.write_record(folder, record, ["predictions.h5"])
     return folder
 
@@ -147,7 +152,7 @@ def test_predictions_for_other_data_are_computed_once(member, tiny_dataset, caps
     parts = member_predictions(member, other)
     assert parts.keys() == {"PublicTest", "PrivateTest"}
     assert "exp_0/cnn_0: predicting" in capsys.readouterr().out
-    path = member.folder / f"predictions-{other.fingerprint[:12]}.h5"
+    (path,) = member.folder.glob("predictions-*.h5")
     model = keras.saving.load_model(member.folder / "model.keras")
     for name, part in parts.items():
         positions = other.split(("Training", "PublicTest", "PrivateTest").index(name))
@@ -160,13 +165,48 @@ def test_predictions_for_other_data_are_computed_once(member, tiny_dataset, caps
         np.testing.assert_array_equal(again[name].probabilities, part.probabilities)
 
 
-def test_kept_predictions_of_yet_other_data_are_not_taken(member, tiny_dataset):
-    other = make_dataset(
+@pytest.fixture
+def other(tiny_dataset):
+    """Other data, and of other classes."""
+    return make_dataset(
         255 - tiny_dataset.images, tiny_dataset.labels, tiny_dataset.usage, tiny_dataset.rows, ("a", "b", "c")
     )
-    path = member.folder / f"predictions-{other.fingerprint[:12]}.h5"
+
+
+def test_a_new_network_never_answers_with_what_the_old_one_said(member, other):
+    before = member_predictions(member, other)["PublicTest"]
+    model = keras.saving.load_model(member.folder / "model.keras", compile=False)
+    model.set_weights([1.5 * weight for weight in model.get_weights()])
+    model.save(member.folder / "model.keras")
+    directory.write_record(member.folder, member.record, [directory.MODEL, directory.PREDICTIONS])
+    member = Member("cnn_0", 0, member.folder, directory.read_record(member.folder))
+    after = member_predictions(member, other)["PublicTest"]
+    assert np.abs(before.probabilities - after.probabilities).max() > 1e-3
+    assert len(list(member.folder.glob("predictions-*.h5"))) == 2
+
+
+def test_what_is_kept_without_a_key_is_of_nobody(member, other):
     wrong = Predictions(np.zeros(1, int), np.zeros(1, np.int8), np.zeros(1, bool), np.ones((1, 3), np.float32) / 3)
-    write_predictions(path, {"PublicTest": wrong}, other.fingerprint[:12] + "0" * 52)
-    parts = member_predictions(member, other)
-    assert len(parts["PublicTest"].rows) == 12
-    assert read_predictions(path)[1] == other.fingerprint
+    parts = {"PublicTest": wrong, "PrivateTest": wrong}
+    write_predictions(member.folder / f"predictions-{other.fingerprint[:12]}.h5", parts, other.fingerprint)
+    assert len(member_predictions(member, other)["PublicTest"].rows) == 12
+    (path,) = [path for path in member.folder.glob("predictions-*.h5") if other.fingerprint[:12] not in path.name]
+    write_predictions(path, parts, other.fingerprint)  # without the model's hash
+    assert len(member_predictions(member, other)["PublicTest"].rows) == 12
+
+
+@pytest.mark.parametrize("way", ["cut", "text"])
+def test_damaged_kept_predictions_are_made_anew(way, member, other):
+    expected = member_predictions(member, other)["PublicTest"].probabilities
+    (path,) = member.folder.glob("predictions-*.h5")
+    path.write_bytes(path.read_bytes()[:600] if way == "cut" else b"hello")
+    np.testing.assert_allclose(member_predictions(member, other)["PublicTest"].probabilities, expected, atol=1e-6)
+
+
+def test_a_folder_that_cannot_be_written_serves_as_well(member, other, monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("fer_ensemble.members.kept_predictions.write_predictions", refuse)
+    assert len(member_predictions(member, other)["PublicTest"].rows) == 12
+    assert not list(member.folder.glob("predictions-*.h5"))

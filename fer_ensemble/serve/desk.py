@@ -1,0 +1,56 @@
+"""The threads that do the work, and how long an answer may take."""
+
+import asyncio
+import concurrent.futures
+
+from fer_ensemble.serve.refusals import busy
+
+
+class Desk:
+    """Runs work in threads, for the event loop.
+
+    Args:
+        threads: How many pieces of work run at a time; further ones wait.
+        seconds: How long an answer may take, waiting included.
+    """
+
+    def __init__(self, threads, seconds):
+        self._pool = concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="serve")
+        self._threads, self._seconds = threads, seconds
+        self._working = 0
+
+    def working(self):
+        """Returns how many pieces of work run at this moment."""
+        return min(self._working, self._threads)
+
+    async def run(self, ticket, function, *arguments):
+        """Returns what a function returns that runs in one of the threads.
+
+        Args:
+            ticket: The request's `Ticket`, held until the work has really ended.
+            function: What is called.
+            arguments: What it is called with.
+
+        Raises:
+            Refused: If it takes too long.
+        """
+        loop = asyncio.get_running_loop()
+        self._begin(ticket)
+        work = self._pool.submit(function, *arguments)
+        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._finish, ticket))
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(work), self._seconds)
+        except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
+            raise busy() from None
+
+    def close(self):
+        """Ends the threads; what still waits is dropped."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _begin(self, ticket):
+        self._working += 1
+        ticket.__enter__()
+
+    def _finish(self, ticket):
+        self._working -= 1
+        ticket.__exit__()

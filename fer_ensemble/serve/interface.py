@@ -1,0 +1,133 @@
+"""What `/openapi.json` says of each address, beside what FastAPI finds out by itself."""
+
+_ERROR = {
+    "description": "The request is not answered; the sentence says why.",
+    "content": {
+        "application/json": {
+            "schema": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+        }
+    },
+}
+_REASONS = {
+    400: "The request is damaged or empty.",
+    401: "The token is missing or wrong.",
+    403: "A page elsewhere asked.",
+    408: "The request arrived too slowly.",
+    413: "More bytes, pixels or faces than allowed.",
+    415: "No picture that can be read.",
+    421: "The name of the server is not allowed.",
+    503: "The server is busy: come back after `Retry-After` seconds.",
+}
+REFUSALS = {str(status): {**_ERROR, "description": text} for status, text in _REASONS.items()}
+_PROBABILITIES = {
+    "type": "object",
+    "description": "The probability of each class, by name: calibrated, 0 to 1, summing to 1.",
+    "additionalProperties": {"type": "number"},
+}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+
+
+def _form(field):
+    files = {"type": "array", "items": {"type": "string", "format": "binary"}}
+    return {"schema": {"type": "object", "required": [field], "properties": {field: files}}}
+
+
+def _answer(description, properties):
+    schema = {"type": "object", "required": list(properties), "properties": properties}
+    return {"200": {"description": description, "content": {"application/json": {"schema": schema}}}, **REFUSALS}
+
+
+_EXPRESSION = {
+    "expression": {"type": "string", "description": "The class with the highest probability."},
+    "probability": {"type": "number", "description": "That probability."},
+    "probabilities": _PROBABILITIES,
+    "unsure": {"type": "boolean", "description": "Whether that probability is below `unsure_below` of the model."},
+}
+_FACE = {
+    "type": "object",
+    "description": "One face, as `fer-ensemble label --json` gives it. The largest comes first.",
+    "required": ["file", "face", "box", "landmarks", "detector_score", *_EXPRESSION],
+    "properties": {
+        "file": {"type": ["string", "null"], "description": "What the sender called the picture."},
+        "face": {"type": "integer", "description": "Its number in the picture, from 0."},
+        "box": {
+            "type": "array",
+            "items": {"type": "number"},
+            "description": "Left, top, width, height in pixels of the picture held upright.",
+        },
+        "landmarks": {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": "number"}},
+            "description": "x and y of: eye on the left, eye on the right, tip of the nose, corners of the mouth.",
+        },
+        "detector_score": {
+            "type": "number",
+            "description": "How sure the detector is that this is a face, 0 to 1.",
+        },
+        **_EXPRESSION,
+        "crop": {"type": "string", "description": "With `crops=true`: 48 x 48 grey values, base64."},
+    },
+}
+FACES = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "image/*": _BYTES,
+            "application/octet-stream": _BYTES,
+            "multipart/form-data": _form("picture"),
+        },
+    },
+    "responses": _answer(
+        "The faces of the picture, or of the pictures of a form one after the other.",
+        {
+            "schema_version": {"type": "integer"},
+            "faces": {"type": "array", "items": _FACE},
+            "left_out": {"type": "integer", "description": "Faces beyond the most that are returned."},
+        },
+    ),
+}
+PREDICT = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/octet-stream": {
+                "schema": {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "2,304 bytes for each face: grey values of 48 rows of 48 pixels.",
+                }
+            },
+            "image/*": _BYTES,
+            "multipart/form-data": _form("face"),
+        },
+    },
+    "responses": _answer(
+        "What each face shows, in the order in which they were sent.",
+        {
+            "schema_version": {"type": "integer"},
+            "faces": {"type": "array", "items": {"type": "object", "properties": _EXPRESSION}},
+        },
+    ),
+}
+MODEL = {
+    "responses": _answer(
+        "What the model is, and what the server takes.",
+        {
+            "class_names": {"type": "array", "items": {"type": "string"}},
+            "unsure_below": {"type": "number"},
+            "about": {"type": "object", "description": "What its file says of itself."},
+            "card": {"type": "string", "description": "What people should know of it, in Markdown."},
+            "version": {"type": "string"},
+            "limits": {"type": "object"},
+        },
+    )
+}
+HEALTH = {
+    "responses": _answer(
+        "The server answers.",
+        {
+            "status": {"type": "string"},
+            "requests": {"type": "integer", "description": "That are being worked on."},
+        },
+    )
+}

@@ -12,10 +12,6 @@ import pathlib
 from absl import flags
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.data import store
-from fer_ensemble.data.contents import select_classes
-from fer_ensemble.data.readers.bad_rows import BadRows
-from fer_ensemble.data.summary import describe_dataset
 
 
 def define_flags():
@@ -29,6 +25,11 @@ def define_flags():
 
 def main(inputs):
     """Converts `inputs` as the flags say."""
+    from fer_ensemble.data import store
+    from fer_ensemble.data.contents import select_classes
+    from fer_ensemble.data.readers.bad_rows import BadRows
+    from fer_ensemble.data.summary import describe_dataset
+
     values = flags.FLAGS
     paths = store.split_inputs(inputs)
     is_ours = len(paths) == 1 and store.is_hdf5(paths[0])
@@ -51,6 +52,8 @@ def main(inputs):
 def _check_output(output, paths):
     if not output:
         raise UserError("Expected --output, the HDF5 file to write. Received: none. Give --output=data/fer2013.h5")
+    from fer_ensemble.data import store
+
     output = pathlib.Path(output)
     if output.is_dir():
         raise UserError(f"--output must be a file. Received: the folder {output}. Give {output / 'fer2013.h5'}")
@@ -68,6 +71,8 @@ def _check_output(output, paths):
 
 
 def _describe_making(paths, values):
+    from fer_ensemble.data import store
+
     # With a subset or gaps it must not be taken for the whole that `load_dataset` looks for.
     whole = not values.classes and not values.skip_bad_rows
     inputs = store.describe_inputs(paths)

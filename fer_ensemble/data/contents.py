@@ -10,7 +10,7 @@ from fer_ensemble.data.classes import parse_classes
 from fer_ensemble.data.dataset import IMAGE_SIZE, SPLITS, UNLABELLED, VOTE_NAMES, Dataset
 
 
-def make_dataset(images, labels, usage, rows, class_names, votes=None):
+def make_dataset(images, labels, usage, rows, class_names, votes=None, made_splits=""):
     """Checks the arrays and puts them together, with their fingerprint.
 
     Args:
@@ -20,20 +20,21 @@ def make_dataset(images, labels, usage, rows, class_names, votes=None):
         rows: Integers, shape `(images,)`, none negative, no two alike.
         class_names: At least two different names.
         votes: uint8, shape `(images, 10)`, or None.
+        made_splits: How `usage` was made, where the source names no splits.
 
     Returns:
         `Dataset`.
 
     Raises:
-        UserError: If an array is not as described, or there is no image.
+        ValueError: If an array is not as described, or there is no image.
     """
     class_names = tuple(class_names)
     if len(set(class_names)) < max(2, len(class_names)):
-        raise UserError(f"`class_names` must be at least two different names. Received: {class_names}.")
+        raise ValueError(f"`class_names` must be at least two different names. Received: {class_names}.")
     images = np.asarray(images)
     count = len(images) if images.ndim else 0
     if images.dtype != np.uint8 or images.shape != (count, IMAGE_SIZE, IMAGE_SIZE) or not count:
-        raise UserError(
+        raise ValueError(
             f"`images` must be uint8 of shape (images, {IMAGE_SIZE}, {IMAGE_SIZE}), at least one. "
             f"Received: {images.dtype} of shape {images.shape}."
         )
@@ -41,16 +42,17 @@ def make_dataset(images, labels, usage, rows, class_names, votes=None):
     usage = _check_integers("usage", usage, count, 0, len(SPLITS) - 1, np.uint8)
     rows = _check_integers("rows", rows, count, 0, np.iinfo(np.int64).max, np.int64)
     if len(np.unique(rows)) < count:
-        raise UserError("`rows` must be a different number for each image. Received: some number twice.")
+        raise ValueError("`rows` must be a different number for each image. Received: some number twice.")
     if votes is not None:
         votes = np.asarray(votes)
         if votes.dtype != np.uint8 or votes.shape != (count, len(VOTE_NAMES)):
-            raise UserError(
+            raise ValueError(
                 f"`votes` must be uint8 of shape ({count}, {len(VOTE_NAMES)}), a row per image. "
                 f"Received: {votes.dtype} of shape {votes.shape}."
             )
     arrays = {"images": images, "labels": labels, "usage": usage, "rows": rows, "votes": votes}
-    return Dataset(class_names=class_names, fingerprint=_fingerprint(class_names, arrays), **arrays)
+    fingerprint = _fingerprint(class_names, arrays)
+    return Dataset(class_names=class_names, fingerprint=fingerprint, made_splits=made_splits, **arrays)
 
 
 def select_classes(dataset, classes):
@@ -80,18 +82,19 @@ def select_classes(dataset, classes):
             f"`classes` must leave labelled images. Received: {', '.join(names)}, of which there are none."
         )
     votes = None if dataset.votes is None else dataset.votes[keep]
-    return make_dataset(dataset.images[keep], labels[keep], dataset.usage[keep], dataset.rows[keep], names, votes)
+    arrays = (dataset.images[keep], labels[keep], dataset.usage[keep], dataset.rows[keep])
+    return make_dataset(*arrays, names, votes, dataset.made_splits)
 
 
 def _check_integers(name, values, count, low, high, kind):
     values = np.asarray(values)
     if values.shape != (count,) or values.dtype.kind not in "iu":
-        raise UserError(
+        raise ValueError(
             f"`{name}` must be integers of shape ({count},), one per image. "
             f"Received: {values.dtype} of shape {values.shape}."
         )
     if values.min() < low or values.max() > high:
-        raise UserError(f"`{name}` must be within {low}..{high}. Received: {values.min()}..{values.max()}.")
+        raise ValueError(f"`{name}` must be within {low}..{high}. Received: {values.min()}..{values.max()}.")
     return values.astype(kind)
 
 

@@ -1,5 +1,7 @@
 """Which images are exact copies of one another."""
 
+import hashlib
+
 import numpy as np
 
 
@@ -22,6 +24,6 @@ def find_copies(images):
     """
     images = np.ascontiguousarray(images)
     first_seen = {}
-    # A dictionary of the bytes themselves is exact; it took 0.1 s on FER2013, `np.unique` of a void view 0.4 s.
-    groups = [first_seen.setdefault(image.tobytes(), len(first_seen)) for image in images]
+    # Digests instead of the bytes themselves, which would take as much memory as the images once more.
+    groups = [first_seen.setdefault(hashlib.sha256(image).digest(), len(first_seen)) for image in images]
     return np.array(groups, np.int64)

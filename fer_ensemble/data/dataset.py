@@ -33,6 +33,7 @@ class Dataset:
         class_names: Tuple of class names in label order.
         fingerprint: SHA-256 (64 hex digits) of all of the above and the votes.
         votes: uint8, shape `(images, 10)`, the FER+ votes in the order of `VOTE_NAMES`, or None.
+        made_splits: How `usage` was made, where the source names no splits; else empty.
     """
 
     images: np.ndarray
@@ -42,6 +43,7 @@ class Dataset:
     class_names: tuple[str, ...]
     fingerprint: str
     votes: np.ndarray | None = None
+    made_splits: str = ""
 
     def split(self, usage):
         """Returns the positions of the images of one split (`TRAINING`, ...), int64, ascending."""

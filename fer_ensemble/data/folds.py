@@ -11,11 +11,12 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.copies import find_copies
 from fer_ensemble.data.dataset import TRAINING, UNLABELLED
 
+FOLD_SPLITTER = "fer_ensemble.data.folds.assign_folds"  # as records name it
 MAXIMUM_FOLDS = 127  # fold numbers are int8
 _COLUMNS = "row,fold"
 
 
-def assign_folds(images, labels, folds=4, seed=0):
+def assign_folds(images, labels, folds=4, seed=0, class_names=None):
     """Assigns every image to one of the folds, each class evenly.
 
     Copies of an image go to one fold, or a network would be tested on what it was trained on. The largest
@@ -29,6 +30,7 @@ def assign_folds(images, labels, folds=4, seed=0):
         labels: Integer array of shape `(images,)`. Unlabelled images (-1) are spread like one more class.
         folds: How many folds, 2..127.
         seed: Any integer; another seed gives another assignment.
+        class_names: Names of the classes, for messages.
 
     Returns:
         int8 array of shape `(images,)`, the fold of each image, `0 .. folds - 1`. Between two folds, the
@@ -37,15 +39,17 @@ def assign_folds(images, labels, folds=4, seed=0):
         copies are labelled differently may cost more where single images are few.
 
     Raises:
-        UserError: If `folds` is out of range, a class has fewer different images than there are folds, or
-            there is not one label per image.
+        ValueError: If `folds` is out of range, or there is not one label per image.
+        UserError: If a class has fewer different images than there are folds.
     """
     if not 2 <= folds <= MAXIMUM_FOLDS:
-        raise UserError(f"`folds` must be between 2 and {MAXIMUM_FOLDS}. Received: {folds}.")
+        raise ValueError(f"`folds` must be between 2 and {MAXIMUM_FOLDS}. Received: {folds}.")
     if len(images) != len(labels):
-        raise UserError(f"`labels` must have one value per image ({len(images)}). Received: {len(labels)} values.")
+        raise ValueError(
+            f"`labels` must have one value per image ({len(images)}). Received: {len(labels)} values."
+        )
     groups, group_counts, order = order_groups(images, labels, seed)
-    _check_enough(group_counts, np.unique(labels), folds)
+    _check_enough(group_counts, np.unique(labels), folds, class_names)
 
     fold_of_group = np.empty(len(order), np.int8)
     fold_counts = np.zeros((folds, group_counts.shape[1]), np.int64)
@@ -82,18 +86,20 @@ def order_groups(images, labels, seed):
     return groups, counts, sorted(range(len(sizes)), key=lambda group: (-sizes[group], digests[group]))
 
 
-def _check_enough(group_counts, classes, folds):
+def _check_enough(group_counts, classes, folds, class_names):
+    if len(group_counts) < folds:
+        raise UserError(
+            f"Expected at least {folds} different Training images, one per fold. Received: {len(group_counts)}."
+        )
     different_images = np.count_nonzero(group_counts, axis=0)
     for label, number in zip(classes, different_images, strict=True):
         if number < folds and label != UNLABELLED:
+            name = class_names[label] if class_names else f"number {label}"
             raise UserError(
-                f"`folds` must be at most {number}, the number of different images of class {label}. "
-                f"Received: {folds}. Take fewer folds, or add images of that class."
+                f"Expected at least {folds} different Training images of each class, one per fold. "
+                f"Received: {number} of the class {name}. "
+                "Add images of it, or leave it out: name the other classes with --classes"
             )
-    if len(group_counts) < folds:
-        raise UserError(
-            f"`folds` must be at most {len(group_counts)}, the number of different images. Received: {folds}."
-        )
 
 
 def load_folds(dataset, path, folds=4, seed=0):
@@ -124,7 +130,9 @@ def load_folds(dataset, path, folds=4, seed=0):
     rows = dataset.rows[training]
     assignment = _read(file, dataset.fingerprint, rows, folds, seed)
     if assignment is None:
-        assignment = assign_folds(dataset.images[training], dataset.labels[training], folds, seed)
+        assignment = assign_folds(
+            dataset.images[training], dataset.labels[training], folds, seed, dataset.class_names
+        )
         with contextlib.suppress(OSError):  # a folder that cannot be written
             atomic_files.write_text(file, _to_text(assignment, dataset.fingerprint, rows, folds, seed))
     return assignment, _fingerprint(assignment, rows, folds, seed)

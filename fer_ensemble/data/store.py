@@ -1,34 +1,28 @@
-"""The data set as one HDF5 file: writing, reading, and making it from people's files when it is needed."""
+"""The data set from whatever holds it: people's files are converted once, and the result is kept."""
 
+import contextlib
 import hashlib
-import io
 import json
 import os
 import pathlib
 
-import h5py
-
-from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.bundled import SAMPLE_FILE, find_bundled
 from fer_ensemble.data.classes import parse_classes
 from fer_ensemble.data.contents import make_dataset, select_classes
-from fer_ensemble.data.dataset import CLASS_NAMES
-from fer_ensemble.data.readers.archives import list_files, missing_input
+from fer_ensemble.data.dataset_file import FORMAT, is_hdf5, read_attributes, read_dataset, write_dataset
+from fer_ensemble.data.readers.archives import check_regular, list_files
 from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.readers.inputs import read_inputs
-
-FORMAT = "fer_ensemble data set, version 1"
-_MAGIC = b"\x89HDF\r\n\x1a\n"
-_ARRAYS = ("images", "labels", "usage", "rows", "votes")
 
 
 def load_dataset(inputs, classes=()):
     """Loads a data set from whatever holds it.
 
     Args:
-        inputs: A .h5 made by this module, or CSVs, image folders and archives, which are converted first (see
-            `resolve_dataset`). Comma-separated string, or list of paths.
+        inputs: A .h5 made by this package, or CSVs, image folders and archives, which are converted first (see
+            `resolve_dataset`; where nothing can be written, the result is not kept). Comma-separated string, or
+            list of paths.
         classes: Names of the classes to keep, in their new order; comma-separated string or list. Nothing keeps
             all.
 
@@ -39,27 +33,35 @@ def load_dataset(inputs, classes=()):
         FileNotFoundError: If an input is missing.
         UserError: If an input is not what it should be, or a class is unknown.
     """
-    return select_classes(read_dataset(resolve_dataset(inputs, classes)), classes)
+    paths = split_inputs(inputs)
+    if len(paths) == 1 and is_hdf5(paths[0]):
+        return select_classes(read_dataset(paths[0]), classes)
+    dataset, path, is_kept = _find_or_convert(paths)
+    if not is_kept:
+        with contextlib.suppress(OSError):
+            _keep(dataset, path, paths)
+    return select_classes(dataset, classes)
 
 
 def resolve_dataset(inputs, classes=()):
     """Returns the path of the .h5 that holds the inputs, all classes; makes it where it is missing or out of date.
 
     It is kept beside the first input (`data/train.csv+test.csv.h5`), or in `~/.cache/fer_ensemble` where one must
-    not write. It is made anew when name, size or time of an input changed. Processes that do this at the same time
-    each make the same file, and the last one wins; to spare that, call this once before starting them.
+    not write, or a file of that name is something else: only what says of itself that it is a cache of these
+    inputs is ever replaced. It is made anew when it is damaged, or name, size or time of an input changed.
+    Processes that do this at the same time each make the same file, and the last one wins; to spare that, call
+    this once before starting them.
 
-    Args and Raises: as `load_dataset`; `classes` are checked, no more.
+    Args and Raises: as `load_dataset`; `classes` are checked, no more. OSError: If it can be written nowhere.
     """
-    parse_classes(classes)
     paths = split_inputs(inputs)
-    if is_hdf5(paths[0]) and len(paths) == 1:
+    if len(paths) == 1 and is_hdf5(paths[0]):
         parse_classes(classes, tuple(read_attributes(paths[0])["class_names"]))
         return paths[0]
-    provenance = describe_inputs(paths)
-    path = _cache_path(paths)
-    if not path.exists() or _read_provenance(path) != provenance:
-        write_dataset(convert_inputs(paths, BadRows()), path, provenance)
+    dataset, path, is_kept = _find_or_convert(paths)
+    parse_classes(classes, dataset.class_names)
+    if not is_kept:
+        _keep(dataset, path, paths)
     return path
 
 
@@ -68,27 +70,31 @@ def split_inputs(inputs):
     if isinstance(inputs, os.PathLike):
         inputs = [inputs]
     names = inputs.split(",") if isinstance(inputs, str) else inputs
-    paths = [find_bundled(pathlib.Path(name).expanduser()) for name in names if str(name).strip()]
+    paths = []
+    for name in names:
+        if str(name).strip():
+            try:
+                path = find_bundled(pathlib.Path(name).expanduser())
+                check_regular(path)
+            except (RuntimeError, ValueError) as error:  # ~nobody, and names with a zero byte
+                if isinstance(error, UserError):
+                    raise
+                raise UserError(f"Expected the path of an input. Received: {str(name)!r} ({error}).") from error
+            paths.append(path)
     if not paths:
         raise UserError("Expected at least one CSV, image folder, archive or .h5. Received: none.")
-    for path in paths:
-        if not path.exists():
-            raise missing_input(path)
     return paths
 
 
-def is_hdf5(path):
-    """Returns whether the file begins as HDF5 does; False for a folder."""
-    if path.is_dir():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(_MAGIC)) == _MAGIC
-
-
 def convert_inputs(paths, bad_rows):
-    """Reads the inputs (see `read_inputs`) as one `Dataset` of all seven classes."""
+    """Reads the inputs (see `read_inputs`) as one `Dataset` of all classes; makes splits where they name none."""
     faces, votes = read_inputs(paths, bad_rows)
-    return make_dataset(faces.images, faces.labels, faces.usage, faces.rows, CLASS_NAMES, votes)
+    usage, made_splits = faces.usage, ""
+    if usage is None:
+        from fer_ensemble.data.holdout import make_splits
+
+        usage, made_splits = make_splits(faces.images, faces.labels)
+    return make_dataset(faces.images, faces.labels, usage, faces.rows, faces.class_names, votes, made_splits)
 
 
 def describe_inputs(paths):
@@ -96,113 +102,66 @@ def describe_inputs(paths):
 
     A folder counts as the number and size of its files, and a digest of their names, sizes and times.
     """
-    return [_describe_folder(path) if path.is_dir() else _describe_file(path, path.name) for path in paths]
+    return [
+        _describe_folder(path, name) if path.is_dir() else _describe_file(path, name)
+        for path, name in zip(paths, _name_inputs(paths), strict=True)
+    ]
 
 
-def write_dataset(dataset, path, provenance=None):
-    """Writes a data set as HDF5, in place of the old one if any, and makes the folder.
+def _find_or_convert(paths):
+    """Returns the `Dataset`, the path of its cache, and whether it is there already."""
+    provenance, names = describe_inputs(paths), _name_inputs(paths)
+    beside, elsewhere = _cache_paths(paths)
+    for path in (beside, elsewhere):
+        with contextlib.suppress(UserError, OSError):
+            if read_attributes(path)["provenance"] == provenance:
+                return read_dataset(path), path, True
+    if not beside.exists() or _is_cache_of(names, beside):
+        path = beside if os.access(beside.parent, os.W_OK) else elsewhere
+    else:
+        path = elsewhere
+    return convert_inputs(paths, BadRows()), path, False
 
-    The arrays of `Dataset` are datasets of their names, uncompressed: 83 MB for FER2013 in 0.2 s, where gzip took
-    1.8 s to save 7 %. The attributes are `format`, `fingerprint`, `class_names` and `provenance` (JSON).
 
-    Args:
-        dataset: `Dataset`.
-        path: Path of the file.
-        provenance: What it was made of, as from `describe_inputs`; anything that JSON can hold.
+def _keep(dataset, path, paths):
+    write_dataset(dataset, path, describe_inputs(paths), cache_of=_name_inputs(paths))
 
-    Raises:
-        OSError: If it cannot be written; then an old file stays as it was.
-    """
-    path = pathlib.Path(path)
-    # Built in memory: so a full disk shows as a plain OSError of one plain write.
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
-        for name in _ARRAYS:
-            if getattr(dataset, name) is not None:
-                file[name] = getattr(dataset, name)
-        file.attrs["format"] = FORMAT
-        file.attrs["fingerprint"] = dataset.fingerprint
-        file.attrs["class_names"] = json.dumps(dataset.class_names)
-        file.attrs["provenance"] = json.dumps(provenance)
+
+def _is_cache_of(names, path):
+    """Returns whether a file says of itself that it is a cache of these inputs, as it does even if it was cut."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_bytes(buffer.getbuffer())
-    except OSError as error:
-        raise OSError(
-            f"{path} cannot be written ({error.strerror or error}). Choose another place: "
-            "python -m fer_ensemble.data INPUT... --output PLACE"
-        ) from error
+        if not path.is_file():
+            return False
+        with contextlib.suppress(UserError):
+            return read_attributes(path).get("cache_of") == names
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+    except OSError:
+        return False
+    return FORMAT.encode() in head and json.dumps(names).encode() in head
 
 
-def read_dataset(path):
-    """Reads what `write_dataset` wrote, and checks it by its fingerprint.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        UserError: If it is not a data set of ours, or not as it was written.
-    """
-    path = pathlib.Path(path)
-    attributes = read_attributes(path)
-    try:
-        with _open(path) as file:
-            arrays = {name: file[name][()] for name in _ARRAYS if name != "votes" or name in file}
-        dataset = make_dataset(class_names=attributes["class_names"], **arrays)
-    except (KeyError, OSError, ValueError) as error:
-        raise UserError(f"{path}: expected a complete data set. Received: {error}. {_remake(path)}") from error
-    if dataset.fingerprint != attributes["fingerprint"]:
-        raise UserError(f"{path}: expected the contents it was written with. Received: others. {_remake(path)}")
-    return dataset
-
-
-def _open(path):
-    # Files are replaced, never changed: so no lock, which some network file systems refuse.
-    return h5py.File(path, "r", locking=False)
-
-
-def read_attributes(path):
-    """Returns what a .h5 of ours says of itself: `format`, `fingerprint`, `class_names`, `provenance`.
-
-    Raises: as `read_dataset`.
-    """
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{path} does not exist. Make it: python -m fer_ensemble.data INPUT... --output {path}"
-        )
-    try:
-        with _open(path) as file:
-            attributes = dict(file.attrs)
-    except OSError as error:
-        raise UserError(
-            f"{path}: expected a complete HDF5 file. Received one that cannot be opened ({error}). {_remake(path)}"
-        ) from error
-    if attributes.get("format") != FORMAT:
-        raise UserError(
-            f"{path}: expected an HDF5 file of the format {FORMAT!r}. Received another. {_remake(path)}"
-        )
-    return attributes | {name: json.loads(attributes[name]) for name in ("class_names", "provenance")}
-
-
-def _read_provenance(path):
-    """Returns None for a file that is not ours or damaged: it is made anew."""
-    try:
-        return read_attributes(path)["provenance"]
-    except ValueError:
-        return None
-
-
-def _remake(path):
-    return f"Make it anew: python -m fer_ensemble.data INPUT... --output {path}"
-
-
-def _cache_path(paths):
+def _cache_paths(paths):
+    """Returns the two places for a cache: beside the first input, and in the user's own folder of caches."""
     first = paths[0].absolute()
     name = "+".join(path.absolute().name for path in paths) + ".h5"
-    if os.access(first.parent, os.W_OK) and first.parent != SAMPLE_FILE.parent:  # the package stays as it is
-        return first.parent / name
-    place = hashlib.sha256(str(first.parent).encode()).hexdigest()[:8]
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return cache / "fer_ensemble" / f"{place}-{name}"
+    beside = first.with_name(name)
+    place = hashlib.sha256(str(first.parent).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    try:
+        cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    except RuntimeError:  # nobody's home
+        return beside, beside
+    elsewhere = cache / "fer_ensemble" / f"{place}-{name}"
+    return (elsewhere if first.parent == SAMPLE_FILE.parent else beside), elsewhere  # the package stays as it is
+
+
+def _name_inputs(paths):
+    """Returns the names of the inputs: for one in another folder than the first, its path from there."""
+    first = paths[0].absolute().parent
+    names = []
+    for path in map(pathlib.Path.absolute, paths):
+        names.append(path.name if path.parent == first else os.path.relpath(path, first))
+    return names
 
 
 def _describe_file(path, name):
@@ -210,8 +169,8 @@ def _describe_file(path, name):
     return {"name": name, "size": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
-def _describe_folder(path):
+def _describe_folder(path, name):
     files = [_describe_file(path / inner, inner.as_posix()) for inner in list_files(path)]
     digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()
     size = sum(file["size"] for file in files)
-    return {"name": path.absolute().name, "files": len(files), "size": size, "digest": digest}
+    return {"name": name, "files": len(files), "size": size, "digest": digest}

@@ -33,10 +33,16 @@ def describe_dataset(dataset):
     """Returns the summary that `python -m fer_ensemble.data` prints: several lines, without the last line end."""
     counts = count_images(dataset)
     columns = [*dataset.class_names, "unlabelled", "total"]
+    widths = [max(12, len(column) + 1) for column in columns]
     rows = [*zip(SPLITS, counts, strict=True), ("all", counts.sum(0))]
-    lines = [f"{'images':<12}" + "".join(f"{column:>12}" for column in columns)]
+    lines = [
+        f"{'images':<12}" + "".join(f"{column:>{width}}" for column, width in zip(columns, widths, strict=True))
+    ]
     for name, row in rows:
-        lines.append(f"{name:<12}" + "".join(f"{count:>12,}" for count in [*row, row.sum()]))
+        cells = zip([*row, row.sum()], widths, strict=True)
+        lines.append(f"{name:<12}" + "".join(f"{count:>{width},}" for count, width in cells))
+    if dataset.made_splits:
+        lines += ["", dataset.made_splits]
     redundant, shared = count_copies(dataset)
     lines += ["", f"exact copies: {redundant:,} images repeat an earlier one"]
     for one, name in enumerate(SPLITS):

@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 
 from fer_ensemble.data.dataset import TRAINING, UNLABELLED
-from fer_ensemble.data.folds import load_folds
-from fer_ensemble.data.holdout import choose_holdout
+from fer_ensemble.data.folds import FOLD_SPLITTER, load_folds
+from fer_ensemble.data.holdout import SPLITTER, choose_holdout
 from fer_ensemble.training.settings import FOLDS
 
 
@@ -32,7 +32,12 @@ def split_training(dataset, path, settings):
     else:
         folds, fingerprint = load_folds(dataset, path, FOLDS, settings.fold_seed)
         held_out = np.isin(folds, settings.fold)
-        description = {"folds": FOLDS, "seed": settings.fold_seed, "fingerprint": fingerprint}
+        description = {
+            "folds": FOLDS,
+            "seed": settings.fold_seed,
+            "splitter": FOLD_SPLITTER,
+            "fingerprint": fingerprint,
+        }
     labelled = dataset.labels[training] != UNLABELLED
     return training[labelled & ~held_out], training[labelled & held_out], description
 
@@ -43,4 +48,5 @@ def _hold_out(dataset, training, share, seed):
         held_out = choose_holdout(dataset.images[training], dataset.labels[training], share, seed)
     content = dataset.rows[training].astype("<i8").tobytes() + held_out.tobytes()
     fingerprint = hashlib.sha256(content).hexdigest()
-    return held_out, {"folds": None, "holdout": share, "seed": seed, "fingerprint": fingerprint}
+    splitter = {"splitter": SPLITTER} if share else {}
+    return held_out, {"folds": None, "holdout": share, "seed": seed, **splitter, "fingerprint": fingerprint}

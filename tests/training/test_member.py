@@ -19,7 +19,7 @@ import pytest
 from fer_ensemble import __version__
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, TRAINING, UNLABELLED
-from fer_ensemble.data.folds import load_folds
+from fer_ensemble.data.folds import FOLD_SPLITTER, load_folds
 from fer_ensemble.data.store import write_dataset
 from fer_ensemble.members import directory
 from fer_ensemble.members.predictions import read_predictions
@@ -69,7 +69,7 @@ def test_the_record_tells_how_the_member_was_made(tiny_member, tiny_data, tiny_d
     assert record["class_names"] == ["happy", "surprise", "neutral"]
     assert record["data"] == {"name": "tiny.h5", "images": 73, "fingerprint": tiny_dataset.fingerprint}
     fingerprint = load_folds(tiny_dataset, tiny_data, FOLDS, 0)[1]
-    assert record["folds"] == {"folds": 4, "seed": 0, "fingerprint": fingerprint}
+    assert record["folds"] == {"folds": 4, "seed": 0, "splitter": FOLD_SPLITTER, "fingerprint": fingerprint}
     assert record["seed"] == member_seed(tiny_settings)
     assert record["precision"] == "float32" and record["device"]
     versions = record["versions"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fer_ensemble.data.dataset import TRAINING, UNLABELLED
-from fer_ensemble.data.folds import load_folds
+from fer_ensemble.data.folds import FOLD_SPLITTER, load_folds
 from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.splits import split_training
 
@@ -23,7 +23,7 @@ def test_a_fold_is_held_out_and_the_others_are_trained_on(split, tiny_dataset, t
     folds, fingerprint = load_folds(tiny_dataset, tiny_data, 4, 0)
     np.testing.assert_array_equal(held_out, [place for place in labelled if folds[place] == 2])
     np.testing.assert_array_equal(np.sort(np.concatenate([own, held_out])), labelled)
-    assert description == {"folds": 4, "seed": 0, "fingerprint": fingerprint}
+    assert description == {"folds": 4, "seed": 0, "splitter": FOLD_SPLITTER, "fingerprint": fingerprint}
 
 
 def test_without_a_fold_all_labelled_training_images_are_trained_on(split, labelled):

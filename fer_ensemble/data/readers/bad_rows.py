@@ -19,12 +19,24 @@ class BadRows:
     skip: bool = False
     found: list[tuple[str, int, str]] = dataclasses.field(default_factory=list)
 
-    def add(self, file, row, problem, place=""):
-        """Notes one bad row; raises UserError unless bad rows are skipped. `place` helps to find the row."""
+    def add(self, file, row, problem, place="", stream=None, fix="Mend the row"):
+        """Notes one bad row, or raises UserError unless bad rows are skipped.
+
+        Args:
+            file: The file's name.
+            row: Its number, from 0.
+            problem: What was expected, and what came.
+            place: Helps to find the row, as ` (line 3)`.
+            stream: What is left of the file. It is read to its end first: a bad row may come of a damaged archive,
+                which says so itself.
+            fix: What to do about it.
+        """
         if not self.skip:
+            while stream and stream.read(1 << 20):
+                pass
             raise UserError(
-                f"{file}, row {row}{place}: {problem} "
-                "Mend the row, or leave bad rows out: python -m fer_ensemble.data --skip_bad_rows"
+                f"{file}, row {row}{place}: {problem} {fix}, or leave out what is bad: "
+                "python -m fer_ensemble.data INPUT --output=NEW.h5 --skip_bad_rows"
             )
         self.found.append((file, row, problem))
 
@@ -33,7 +45,10 @@ class BadRows:
         if not self.found:
             path.unlink(missing_ok=True)
             return
-        with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with (
+            replacing(path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(["file", "row", "problem"])
             writer.writerows(self.found)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.data.classes import find_class
+from fer_ensemble.base.memory import check_memory
+from fer_ensemble.data.classes import ClassNumbers, find_class
 from fer_ensemble.data.dataset import (
     CLASS_NAMES,
     IMAGE_SIZE,
@@ -13,11 +14,10 @@ from fer_ensemble.data.dataset import (
     TRAINING,
     UNLABELLED,
 )
-from fer_ensemble.data.readers.csv_files import Faces
-from fer_ensemble.data.readers.pictures import read_face
+from fer_ensemble.data.readers.faces import BYTES, Faces
+from fer_ensemble.data.readers.pictures import MAXIMUM_BYTES, SUFFIXES, read_face
 
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 _SPLIT_OF_FOLDER = {
     "train": TRAINING,
     "training": TRAINING,
@@ -33,17 +33,16 @@ _SPLIT_OF_FOLDER = {
 
 def is_image(name, head):
     """Tells an image by its first bytes; a damaged one still by its name, so that it is not passed over."""
-    return head.startswith(_MAGIC) or name.lower().endswith(_SUFFIXES)
+    return head.startswith(_MAGIC) or name.lower().endswith(SUFFIXES)
 
 
 def find_usage(parts):
-    """Returns the split of an image (position in `SPLITS`).
+    """Returns the split of an image (position in `SPLITS`), or None where nothing names one.
 
     Args:
         parts: Folders and file name, as `("train", "happy", "Training_1.jpg")`. A file name that begins with
             `Training_`, `PublicTest_` or `PrivateTest_` decides; otherwise the innermost folder named for a split
-            does (`validation` and `val` are PublicTest, `test` is PrivateTest). Without either: Training, as in a
-            CSV without Usage.
+            does (`validation` and `val` are PublicTest, `test` is PrivateTest).
     """
     for usage, split in enumerate(SPLITS):
         if parts[-1].startswith(f"{split}_"):
@@ -51,56 +50,81 @@ def find_usage(parts):
     for folder in reversed(parts[:-1]):
         if folder.lower() in _SPLIT_OF_FOLDER:
             return _SPLIT_OF_FOLDER[folder.lower()]
-    return TRAINING
+    return None
 
 
-def find_label(parts):
-    """Returns the label of an image by the folder it lies in; -1 directly in the folder of a split.
+def find_class_folder(parts, is_folder):
+    """Returns the name of the class of an image: that of the folder it lies in.
+
+    Args:
+        parts: Folders and file name.
+        is_folder: Whether the first of the parts is the name of the input itself, which may be that of one of the
+            seven classes, but not of a class of one's own: there, an image lies beside the classes.
+
+    Returns:
+        The name; None directly in the folder of a split, or of a split within that of one of the seven classes.
 
     Raises:
-        UserError: If the folder is named neither for a class nor for a split.
+        ValueError: If the image lies in no folder of a class.
     """
     folder = parts[-2] if len(parts) > 1 else ""
-    name = find_class(folder)
-    if name:
-        return CLASS_NAMES.index(name)
     if folder.lower() in _SPLIT_OF_FOLDER:
-        return UNLABELLED
-    raise UserError(
-        f"expected an image in a folder named for its class ({', '.join(CLASS_NAMES)}), or directly in that of a "
-        f"split (train, validation, test). Received: folder {folder!r}."
+        return parts[-3] if len(parts) > 2 and find_class(parts[-3]) else None
+    if find_class(folder) or len(parts) > (2 if is_folder else 1):
+        return folder
+    raise ValueError(
+        f"expected an image in a folder named for its class ({', '.join(CLASS_NAMES)}, or classes of your own), "
+        f"or directly in that of a split (train, validation, test). Received: folder {folder!r}."
     )
 
 
-def read_images(files, name, bad_rows, progress):
+def read_images(files, names, name, bad_rows, progress):
     """Reads images of any size and kind.
 
     Args:
         files: Iterable of `archives.File`, each an image.
+        names: The files' names (`File.parts` joined by slashes), in the same order.
         name: What error messages call them together.
-        bad_rows: `BadRows`, told of each unreadable image and each unknown class.
+        bad_rows: `BadRows`, told of each unreadable image and each that lies in no folder of a class.
         progress: `Progress`, told of each image.
 
     Returns:
-        `Faces`, sorted by folders and file name as text; `rows` are the places in that order.
+        `Faces`, sorted by folders and file name as text; `rows` are the places in that order. `usage` is None if
+        no image is in the folder of a split or named for one; if some are, the others are Training.
     """
-    found = []
-    for file in files:
-        problem, image, label = None, np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8), UNLABELLED
+    check_memory(len(names) * BYTES, f"{len(names):,} faces")
+    order = np.argsort(np.array(names, object), kind="stable")
+    row_of_place = np.empty(len(names), np.int64)
+    row_of_place[order] = np.arange(len(names))
+    images = np.zeros(
+        (len(names), IMAGE_SIZE, IMAGE_SIZE), np.uint8
+    )  # each is written to its place: no second copy
+    labels, usage = np.full(len(names), UNLABELLED), np.full(len(names), -1)
+    classes = ClassNumbers(name)
+    problems = {}
+    read = 0
+    for row, file in zip(row_of_place, files, strict=False):
+        if "/".join(file.parts) != names[read]:
+            break
+        read += 1
         try:
-            label = find_label(file.parts)
-            image = read_face(file.stream.read(), file.name)
+            images[row] = read_face(file.read(MAXIMUM_BYTES), file.name)
+            class_name = find_class_folder(file.parts, is_folder=not file.depth)
+            labels[row] = UNLABELLED if class_name is None else classes.number(class_name)
         except ValueError as error:
-            problem = str(error).removeprefix(f"{file.name}: ")
-        found.append(("/".join(file.parts), file.name, image, label, find_usage(file.parts), problem))
+            problems[row] = file.name, str(error).removeprefix(f"{file.name}: ")
+        found = find_usage(file.parts)
+        usage[row] = -1 if found is None else found
         progress.add(1)
-    found.sort(key=lambda item: item[0])
-    for row, (_, file_name, *_, problem) in enumerate(found):
-        if problem:
-            bad_rows.add(file_name, row, problem)
-    rows = [row for row, item in enumerate(found) if not item[-1]]
-    good = [found[row] for row in rows]
-    images = np.array([item[2] for item in good], np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
-    labels = np.array([item[3] for item in good], np.int8)
-    usage = np.array([item[4] for item in good], np.uint8)
-    return Faces(name, images, labels, usage, np.array(rows, np.int64), len(found))
+    if read < len(names):
+        raise UserError(f"{name}: expected files that stay while they are read. Received: others. Read it again.")
+    for row, (file_name, problem) in sorted(problems.items()):
+        bad_rows.add(file_name, int(row), problem, fix="Mend or remove the picture")
+    rows = np.setdiff1d(np.arange(len(names)), list(problems))
+    if problems:
+        for place, row in enumerate(rows):  # in place
+            images[place] = images[row]
+        images = images[: len(rows)]
+    labels, class_names = classes.finish(labels[rows])
+    usage = None if (usage < 0).all() else np.maximum(usage[rows], TRAINING).astype(np.uint8)
+    return Faces(name, images, labels, usage, rows, len(names), class_names)

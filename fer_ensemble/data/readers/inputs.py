@@ -7,9 +7,20 @@ import numpy as np
 
 from fer_ensemble.base.counter import Progress
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, TRAINING, VOTE_NAMES
-from fer_ensemble.data.readers.archives import damage_is_told, walk_files
-from fer_ensemble.data.readers.csv_files import Faces, read_faces, read_header
+from fer_ensemble.data.classes import order_classes
+from fer_ensemble.data.dataset import (
+    CLASS_NAMES,
+    PRIVATE_TEST,
+    PUBLIC_TEST,
+    SPLITS,
+    TRAINING,
+    UNLABELLED,
+    VOTE_NAMES,
+)
+from fer_ensemble.data.readers.archives import walk_files
+from fer_ensemble.data.readers.csv_files import label_column, read_faces
+from fer_ensemble.data.readers.csv_rows import split_header
+from fer_ensemble.data.readers.faces import Faces
 from fer_ensemble.data.readers.image_folders import is_image, read_images
 from fer_ensemble.data.readers.votes import read_votes
 
@@ -24,14 +35,15 @@ _WANTED = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Find:
-    """A file that we can read: its place in the walk through the input, name, kind, depth in archives."""
+    """A file that we can read: its place in the walk through the input, name, kind, depth in archives, path."""
 
     place: int
     name: str
     kind: str
     depth: int
+    inner_path: str
 
 
 def read_inputs(paths, bad_rows):
@@ -46,7 +58,8 @@ def read_inputs(paths, bad_rows):
         bad_rows: `BadRows`, told of what is wrong in single rows and images.
 
     Returns:
-        faces: `Faces` with their usage. `train.csv` and `test.csv` are numbered on as in `fer2013.csv`.
+        faces: `Faces`; `usage` is None if nothing tells which image is of which split, other than for the
+            contest's `train.csv`. `train.csv` and `test.csv` are numbered on as in `fer2013.csv`.
         votes: uint8, shape `(images, 10)`, or None.
 
     Raises:
@@ -55,19 +68,22 @@ def read_inputs(paths, bad_rows):
     """
     choice = {}
     for path in paths:
-        with damage_is_told(path):
-            choice[path] = _choose_files(path)
+        choice[path] = _choose_files(path)
     _check_together([find for finds in choice.values() for find in finds])
     parts = collections.defaultdict(list)
     for path, finds in choice.items():
-        with damage_is_told(path):
-            for kind, part in _read_chosen(path, finds, bad_rows):
-                parts[kind].append(part)
+        for kind, part in _read_chosen(path, finds, bad_rows):
+            parts[kind].append(part)
     faces = _put_together(parts)
     if not faces.row_count:
         raise UserError(f"{faces.name}: expected at least one row below the header. Received: none.")
     if not len(faces.images):
         raise UserError(f"{faces.name}: expected at least one good row. Received: {faces.row_count:,} bad ones.")
+    if len(faces.class_names) < 2:
+        raise UserError(
+            f"{faces.name}: expected faces of at least two classes. Received: {faces.class_names[0]} only. "
+            "Add the folders or rows of the others."
+        )
     return faces, _match_votes(parts[VOTES][0], faces) if parts[VOTES] else None
 
 
@@ -78,7 +94,7 @@ def _choose_files(path):
     for place, file in enumerate(walk_files(path)):
         kind = _recognise(file)
         if kind:
-            finds[kind].append(_Find(place, file.name, kind, file.depth))
+            finds[kind].append(_Find(place, file.name, kind, file.depth, "/".join(file.parts)))
         elif len(others) < 3:
             others.append(f"{file.name} ({_describe(file.head())})")
     if not finds:
@@ -100,9 +116,9 @@ def _recognise(file):
     head = file.head()
     if is_image(file.name, head):
         return IMAGES
-    columns = read_header(head.split(b"\n", 1)[0])
+    columns = split_header(head.split(b"\n", 1)[0])
     if "pixels" in columns:
-        return WHOLE if "usage" in columns else TRAIN if "emotion" in columns else TEST
+        return WHOLE if "usage" in columns else TRAIN if label_column(columns) in columns else TEST
     if {"usage", *(name.lower() for name in VOTE_NAMES)} <= set(columns):
         return VOTES
     return None
@@ -141,7 +157,8 @@ def _read_chosen(path, finds, bad_rows):
     chosen = ((kinds[place], file) for place, file in enumerate(walk_files(path)) if place in kinds)
     if IMAGES in kinds.values():
         with Progress(f"Reading {path}", f"of {len(kinds):,} images") as progress:
-            yield IMAGES, read_images((file for _, file in chosen), str(path), bad_rows, progress)
+            names = [find.inner_path for find in finds]
+            yield IMAGES, read_images((file for _, file in chosen), names, str(path), bad_rows, progress)
         return
     for kind, file in chosen:
         if kind == VOTES:
@@ -151,9 +168,7 @@ def _read_chosen(path, finds, bad_rows):
 
 
 def _put_together(parts):
-    """Returns one `Faces` of what was read, with usage."""
-    for train in parts[TRAIN]:
-        train.usage = np.full(len(train.rows), TRAINING, np.uint8)
+    """Returns one `Faces` of what was read; its usage is None where nothing tells it."""
     for test in parts[TEST]:
         if test.row_count != CONTEST_PUBLIC + CONTEST_PRIVATE:
             raise UserError(
@@ -166,17 +181,34 @@ def _put_together(parts):
             test.rows = test.rows + CONTEST_TRAINING
             test.row_count += CONTEST_TRAINING
     sources = [source for kind in (WHOLE, TRAIN, TEST, IMAGES) for source in parts[kind]]
+    is_contest = any(train.class_names == CLASS_NAMES for train in parts[TRAIN])
+    if is_contest or any(source.usage is not None for source in sources):
+        for source in sources:
+            if source.usage is None:
+                source.usage = np.full(len(source.rows), TRAINING, np.uint8)
     if len(sources) == 1:
         return sources[0]
+    class_names = order_classes([name for source in sources for name in _occurring(source)])
     starts = np.cumsum([0] + [source.row_count for source in sources])
     return Faces(
         name=" + ".join(source.name for source in sources),
         images=np.concatenate([source.images for source in sources]),
-        labels=np.concatenate([source.labels for source in sources]),
-        usage=np.concatenate([source.usage for source in sources]),
+        labels=np.concatenate([_renumber(source, class_names) for source in sources]),
+        usage=None if sources[0].usage is None else np.concatenate([source.usage for source in sources]),
         rows=np.concatenate([source.rows + start for source, start in zip(sources, starts[:-1], strict=True)]),
         row_count=int(starts[-1]),
+        class_names=class_names,
     )
+
+
+def _occurring(source):
+    return [source.class_names[label] for label in np.unique(source.labels) if label != UNLABELLED]
+
+
+def _renumber(source, class_names):
+    """Returns the labels by the position of their names in `class_names`."""
+    places = [class_names.index(name) if name in class_names else UNLABELLED for name in source.class_names]
+    return np.array([*places, UNLABELLED], np.int8)[source.labels]
 
 
 def _match_votes(part, faces):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import VOTE_NAMES
-from fer_ensemble.data.readers.csv_files import parse_usage, read_header, split_line
+from fer_ensemble.data.readers.csv_files import parse_usage
+from fer_ensemble.data.readers.csv_rows import find_column, read_header, read_rows
 
 VOTERS = 10
 
@@ -24,21 +24,18 @@ def read_votes(stream, name, bad_rows):
         votes: uint8, shape `(rows, 10)`, in the order of `VOTE_NAMES`; 0 where a row has none, or is bad.
         usage: List of the rows' positions in `SPLITS`; None for a bad row.
     """
-    columns = read_header(stream.readline())
-    places = [columns.index(vote.lower()) for vote in VOTE_NAMES]
-    usage_place = columns.index("usage")
+    columns = read_header(stream, name)
+    places = [find_column(columns, vote.lower(), name) for vote in VOTE_NAMES]
+    usage_place = find_column(columns, "usage", name)
     votes, usages = [], []
-    for line in stream:
-        if line.isspace():
-            continue
+    for row in read_rows(stream, name, columns):
         try:
-            fields = split_line(line)
-            if len(fields) != len(columns):
-                raise UserError(f"expected {len(columns)} fields, one per column. Received: {len(fields)}.")
-            row_votes = [_parse_count(fields[place]) for place in places]
-            usage = parse_usage(fields[usage_place])
+            if row.problem:
+                raise ValueError(row.problem)
+            row_votes = [_parse_count(row.fields[place]) for place in places]
+            usage = parse_usage(row.fields[usage_place])
         except ValueError as problem:
-            bad_rows.add(name, len(votes), str(problem))
+            bad_rows.add(name, row.number, str(problem), f" (line {row.line})", stream)
             row_votes, usage = [0] * len(VOTE_NAMES), None
         votes.append(row_votes)
         usages.append(usage)
@@ -46,7 +43,6 @@ def read_votes(stream, name, bad_rows):
 
 
 def _parse_count(field):
-    if field and not (field.isdigit() and int(field) <= VOTERS):
-        shown = field[:40].decode("utf-8", "backslashreplace")
-        raise UserError(f"expected numbers of votes 0..{VOTERS}, or nothing. Received: {shown!r}.")
+    if field and not (field.isascii() and field.isdigit() and len(field) < 10 and int(field) <= VOTERS):
+        raise ValueError(f"expected numbers of votes 0..{VOTERS}, or nothing. Received: {field[:40]!r}.")
     return int(field or 0)

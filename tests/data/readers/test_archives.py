@@ -6,7 +6,8 @@ import zipfile
 
 import pytest
 
-from fer_ensemble.data.readers.archives import damage_is_told, walk_files
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.data.readers.archives import walk_files
 
 FILES = {"b/1.txt": b"one", "a.txt": b"two"}
 LONG = random.Random(0).randbytes(200_000)  # longer than what is looked at beforehand
@@ -83,8 +84,8 @@ def test_looking_at_the_head_reads_nothing_away(tmp_path):
 )
 def test_a_damaged_archive_is_an_error_that_names_it(tmp_path, damaged):
     (tmp_path / "broken").write_bytes(damaged)
-    message = r"broken: expected a complete archive\. Received a damaged one"
-    with pytest.raises(ValueError, match=message), damage_is_told(tmp_path / "broken"):
+    message = r"broken(/x)?: expected a complete archive\. Received a damaged one"
+    with pytest.raises(UserError, match=message):
         contents(tmp_path / "broken")
 
 

@@ -6,6 +6,8 @@ import pytest
 from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.readers.csv_files import read_faces
 
+pytestmark = pytest.mark.filterwarnings("ignore:string or file could not be read")  # NumPy's, of bad pixels
+
 
 def pixels(value):
     return " ".join([str(value)] * 2304)

@@ -6,7 +6,7 @@ from fer_ensemble.base.counter import Progress
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, TRAINING
 from fer_ensemble.data.readers.archives import walk_files
 from fer_ensemble.data.readers.bad_rows import BadRows
-from fer_ensemble.data.readers.image_folders import find_label, find_usage, is_image, read_images
+from fer_ensemble.data.readers.image_folders import find_class_folder, find_usage, is_image, read_images
 
 
 def save(path, value, size=(48, 48), mode="L"):
@@ -16,7 +16,9 @@ def save(path, value, size=(48, 48), mode="L"):
 
 def read(folder, skip=False):
     bad_rows = BadRows(skip)
-    return read_images(walk_files(folder), "faces", bad_rows, Progress("Reading", "images")), bad_rows.found
+    names = ["/".join(file.parts) for file in walk_files(folder)]
+    progress = Progress("Reading", "images")
+    return read_images(walk_files(folder), names, "faces", bad_rows, progress), bad_rows.found
 
 
 @pytest.mark.parametrize(
@@ -30,18 +32,30 @@ def read(folder, skip=False):
         ("train/happy/PrivateTest_1.jpg", PRIVATE_TEST),
         ("test/happy/Training_1.jpg", TRAINING),
         ("test/train/happy/1.jpg", TRAINING),
-        ("faces/happy/1.jpg", TRAINING),
+        ("faces/happy/1.jpg", None),
     ],
 )
 def test_the_file_name_gives_the_split_or_else_the_innermost_folder(path, usage):
     assert find_usage(tuple(path.split("/"))) == usage
 
 
-def test_the_folder_gives_the_label():
-    assert find_label(("train", "Surprised", "1.jpg")) == 5
-    assert find_label(("test", "1.jpg")) == -1
-    with pytest.raises(ValueError, match=r"folder named for its class \(angry, .*Received: folder 'contempt'\."):
-        find_label(("train", "contempt", "1.jpg"))
+def test_the_folder_gives_the_class():
+    assert find_class_folder(("train", "Surprised", "1.jpg"), is_folder=True) == "Surprised"
+    assert find_class_folder(("train", "bored", "1.jpg"), is_folder=True) == "bored"
+    assert find_class_folder(("bored", "1.jpg"), is_folder=False) == "bored"
+    assert find_class_folder(("happy", "1.jpg"), is_folder=True) == "happy"
+
+
+def test_an_image_directly_in_the_folder_of_a_split_has_no_label_unless_that_is_in_one_of_the_seven():
+    assert find_class_folder(("test", "1.jpg"), is_folder=True) is None
+    assert find_class_folder(("data", "test", "1.jpg"), is_folder=True) is None
+    assert find_class_folder(("data", "fear", "test", "1.jpg"), is_folder=True) == "fear"
+
+
+@pytest.mark.parametrize(("parts", "is_folder"), [(("photos", "1.jpg"), True), (("1.jpg",), False)])
+def test_an_image_beside_the_classes_is_an_error(parts, is_folder):
+    with pytest.raises(ValueError, match=r"expected an image in a folder named for its class \(angry, .*your own"):
+        find_class_folder(parts, is_folder)
 
 
 def test_an_image_is_known_by_its_first_bytes_or_its_name():
@@ -75,8 +89,27 @@ def test_a_corrupt_image_is_an_error_or_left_out(tmp_path):
     assert problem.startswith("expected a readable picture")
 
 
-def test_an_unknown_class_is_an_error_or_left_out(tmp_path):
-    save(tmp_path / "train" / "bored" / "1.png", 1)
-    with pytest.raises(ValueError, match=r"train/bored/1\.png, row 0: .*Received: folder 'bored'"):
+def test_an_image_beside_the_classes_is_an_error_or_left_out(tmp_path):
+    save(tmp_path / "sad" / "1.png", 1)
+    save(tmp_path / "1.png", 1)
+    with pytest.raises(ValueError, match=r"1\.png, row 0: .*Received: folder .* Mend or remove the picture"):
         read(tmp_path)
-    assert len(read(tmp_path, skip=True)[0].images) == 0
+    assert len(read(tmp_path, skip=True)[0].images) == 1
+
+
+def test_classes_of_ones_own_come_behind_the_seven_in_order(tmp_path):
+    for value, folder in enumerate(
+        ["train/Zzz", "train/bored", "train/happiness", "test/zzz", "test/10", "test/9"]
+    ):
+        save(tmp_path / folder / "1.png", value)
+    faces, _ = read(tmp_path)
+    assert faces.class_names == ("happy", "9", "10", "bored", "zzz")
+    np.testing.assert_array_equal(faces.images[:, 0, 0], [4, 5, 3, 0, 1, 2])
+    np.testing.assert_array_equal(faces.labels, [2, 1, 4, 4, 3, 0])
+
+
+def test_without_a_split_in_any_name_the_usage_is_not_told(tmp_path):
+    save(tmp_path / "faces" / "sad" / "1.png", 1)
+    assert read(tmp_path / "faces")[0].usage is None
+    save(tmp_path / "faces" / "sad" / "PublicTest_1.png", 1)
+    np.testing.assert_array_equal(read(tmp_path / "faces")[0].usage, [0, 1])

@@ -26,14 +26,14 @@ def test_votes_come_in_the_order_of_the_file_and_empty_ones_are_0():
     [
         (
             "Training,x,11,0,0,0,0,0,0,0,0,0",
-            r"row 0: expected numbers of votes 0\.\.10, or nothing\. Received: '11'",
+            r"expected numbers of votes 0\.\.10, or nothing\. Received: '11'",
         ),
-        ("Training,x,1", r"row 0: expected 12 fields, one per column\. Received: 3"),
-        ("Test,x,1,0,0,0,0,0,0,0,0,0", r"row 0: expected a Usage among"),
+        ("Training,x,1", r"expected 12 fields, one per column\. Received: 3"),
+        ("Test,x,1,0,0,0,0,0,0,0,0,0", r"expected a Usage among"),
     ],
 )
 def test_a_bad_row_is_an_error_or_has_no_votes(line, message):
-    with pytest.raises(ValueError, match=r"^fer2013new\.csv, " + message):
+    with pytest.raises(ValueError, match=r"^fer2013new\.csv, row 0 \(line 2\): " + message):
         read(line)
     votes, usage = read(line, skip=True)
     np.testing.assert_array_equal(votes, [[0] * 10])

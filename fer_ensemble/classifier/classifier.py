@@ -8,6 +8,7 @@ import numpy as np
 
 from fer_ensemble.base.errors import MissingPackageError, UserError
 from fer_ensemble.classifier.face import Face, make_face
+from fer_ensemble.classifier.many_pictures import find_in_many
 from fer_ensemble.classifier.network import Network, check_faces
 from fer_ensemble.classifier.onnx_network import OnnxNetwork
 from fer_ensemble.faces.detector import DetectorSettings, FaceDetector
@@ -122,6 +123,41 @@ class Classifier:
             make_face(one, row, self.class_names, self.unsure_below)
             for one, row in zip(found, probabilities, strict=True)
         ]
+
+    def find_faces_in(self, paths, *, batch_size: int = 64, workers: int | None = None):
+        """Finds the faces of many pictures; reading, searching and classifying overlap, and memory stays bounded.
+
+        Args:
+            paths: Iterable of paths of picture files.
+            batch_size: How many faces are classified at once.
+            workers: How many threads read and search; as many as there are cores by default.
+
+        Returns:
+            Generator of `PictureFaces`, one for each path, in their order: `source`, `faces`, and `problem`, which
+            says why a file could not be read, and is None for the others.
+        """
+        return find_in_many(self, paths, batch_size, workers)
+
+    def label_video(self, path, *, every="0.2", smooth: float = 0.0):
+        """Finds the faces of a video, and tells their expressions over time.
+
+        Args:
+            path: Path of a video file.
+            every: How often: "0.2" or 0.2, seconds; 5, frames.
+            smooth: Over how many seconds the probabilities are smoothed; 0 is not at all.
+
+        Returns:
+            Generator of rows, one for each face of each frame that is looked at: dicts as `Face.to_record` gives
+            them. A face keeps its number as long as it is followed.
+
+        Raises:
+            MissingPackageError: If PyAV is not installed.
+            UserError: If it is no video.
+        """
+        from fer_ensemble.classifier.video import label_frames
+
+        for frame in label_frames(self, path, every, smooth):
+            yield from (face.to_record(str(path)) for face in frame.faces)
 
     @functools.cached_property
     def detector(self) -> FaceDetector:

@@ -23,6 +23,7 @@ class Face(FoundFace):
         time: Of a video, the time of the frame in seconds; else None.
         id: Of a video, the number of the person's face, which it keeps; of a picture, the place of the face in the
             list of its faces. None where it was given neither.
+        smoothing: Of a video, over how many seconds the probabilities are smoothed; 0 is not at all. Else None.
     """
 
     expression: str
@@ -32,6 +33,7 @@ class Face(FoundFace):
     frame: int | None = None
     time: float | None = None
     id: int | None = None
+    smoothing: float | None = None
 
     def to_record(self, file: str | None = None, id: int | None = None) -> dict:
         """Returns the face as JSON has it, one flat schema for pictures, video and camera.
@@ -43,7 +45,8 @@ class Face(FoundFace):
         Returns:
             Dict of `schema_version`, `file`, `frame`, `time` (seconds), `face` (its number), `box` (left, top,
             width, height in pixels), `landmarks` (five pairs of x and y, or None), `detector_score`, `expression`,
-            `probability`, `probabilities` (by class name), `unsure`. Frame and time are None for pictures.
+            `probability`, `probabilities` (by class name), `unsure`, `smoothing` (seconds). Frame, time and
+            smoothing are None for pictures.
         """
         return {
             "schema_version": SCHEMA_VERSION,
@@ -58,6 +61,7 @@ class Face(FoundFace):
             "probability": round(self.probability, 6),
             "probabilities": {name: round(value, 6) for name, value in self.probabilities.items()},
             "unsure": self.unsure,
+            "smoothing": self.smoothing,
         }
 
 

@@ -79,7 +79,7 @@ def test_a_record_is_plain_json_with_probabilities_that_sum_to_1(classifier, pic
     assert json.loads(json.dumps(record)) == record
     assert list(record) == [
         "schema_version", "file", "frame", "time", "face", "box", "landmarks", "detector_score", "expression",
-        "probability", "probabilities", "unsure",
+        "probability", "probabilities", "unsure", "smoothing",
     ]  # fmt: skip
     assert record["schema_version"] == 1 and record["file"] == "two.png" and record["face"] == 1
     assert record["frame"] is None and record["time"] is None

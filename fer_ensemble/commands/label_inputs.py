@@ -1,0 +1,119 @@
+"""What `fer-ensemble label` is pointed at: files, folders, patterns, and lists of them."""
+
+import csv
+import glob
+import math
+import pathlib
+import sys
+
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.data.readers.pictures import SUFFIXES
+
+VIDEO_SUFFIXES = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".mts", ".3gp",
+    ".ogv",
+)  # fmt: skip
+_BOX_COLUMNS = ("file", "left", "top", "width", "height")
+
+
+def list_inputs(arguments) -> dict[str, str]:
+    """Lists the files that are meant.
+
+    Args:
+        arguments: Paths of files and folders, patterns such as `*.jpg`, and `-` for a list on standard input, a
+            path a line. Folders are searched for pictures and videos, with the folders in them.
+
+    Returns:
+        Dict from each path, as a person would write it, to a name for what is written of it: relative, without
+        suffix, and each only once. In the order of the arguments, folders by name.
+
+    Raises:
+        UserError: If nothing is given.
+    """
+    if not arguments:
+        raise UserError(
+            "`label` must be given pictures, videos or folders. Received: none. Try: fer-ensemble label me.jpg"
+        )
+    names, taken = {}, set()
+    for path, base in _expand(arguments):
+        text = str(path)
+        if text not in names:
+            short = path.relative_to(base) if base else pathlib.PurePath(path.name)
+            names[text] = _choose_name(short.with_suffix("").as_posix(), taken)
+    return names
+
+
+def is_video(path) -> bool:
+    """Whether a file is taken for a video, by its suffix."""
+    return pathlib.PurePath(path).suffix.lower() in VIDEO_SUFFIXES
+
+
+def _expand(arguments):
+    """Yields paths, and the folder each was found in, or None."""
+    for argument in arguments:
+        if argument == "-":
+            lines = (line.rstrip("\r\n") for line in sys.stdin)
+            yield from _expand([line for line in lines if line.strip() and line != "-"])
+            continue
+        path = pathlib.Path(argument)
+        if path.is_dir():
+            found = (one for one in path.rglob("*") if one.suffix.lower() in (*SUFFIXES, *VIDEO_SUFFIXES))
+            yield from ((one, path) for one in sorted(found) if not one.is_dir())
+        elif not path.exists() and glob.has_magic(argument):  # where the shell does not do it, as on Windows
+            found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - of paths that may be absolute
+            yield from _expand(found) if found else [(path, None)]
+        else:
+            yield path, None
+
+
+def _choose_name(name, taken):
+    number, chosen = 1, name
+    while chosen.casefold() in taken:  # also where the file system knows no capitals
+        number += 1
+        chosen = f"{name}_{number}"
+    taken.add(chosen.casefold())
+    return chosen
+
+
+def read_boxes(path) -> dict[str, list[tuple[float, float, float, float]]]:
+    """Reads boxes of faces.
+
+    Args:
+        path: CSV file with the columns `file`, `left`, `top`, `width`, `height` (pixels), one box a line.
+
+    Returns:
+        Dict from each file, as it is written there, to its boxes in their order.
+
+    Raises:
+        OSError: If there is no such file.
+        UserError: If a column is missing, or a line holds no box.
+    """
+    boxes = {}
+    with pathlib.Path(path).open(encoding="utf-8-sig", newline="") as file:
+        try:
+            rows = csv.DictReader(file)
+            missing = [name for name in _BOX_COLUMNS if name not in (rows.fieldnames or ())]
+            if missing:
+                raise UserError(
+                    f"{path}: expected the columns {', '.join(_BOX_COLUMNS)}. Received: {rows.fieldnames}. "
+                    "Write their names into the first line."
+                )
+            for row in rows:
+                try:
+                    box = tuple(float(row[name]) for name in _BOX_COLUMNS[1:])
+                except (TypeError, ValueError):
+                    box = (math.nan,)
+                if not all(map(math.isfinite, box)) or box[2] <= 0 or box[3] <= 0:
+                    raise UserError(
+                        f"{path}, line {rows.line_num}: expected a file and left, top, width and height in "
+                        f"pixels. Received: {list(row.values())}."
+                    )
+                boxes.setdefault(row["file"], []).append(box)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise UserError(f"{path}: expected a CSV file in UTF-8. Received: {error}.") from error
+    return boxes
+
+
+def boxes_of(boxes, path):
+    """Returns the boxes of a picture: those of its path, or of its name; none is an empty list."""
+    return boxes.get(str(path)) or boxes.get(pathlib.PurePath(path).name) or []

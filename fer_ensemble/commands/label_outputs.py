@@ -1,0 +1,89 @@
+"""What `fer-ensemble label` prints and writes of each picture."""
+
+import json
+import pathlib
+
+from fer_ensemble.base.atomic_files import replacing
+from fer_ensemble.classifier.face import SCHEMA_VERSION
+
+_WIDEST = 40  # letters of a file's name in the table
+
+
+class Table:
+    """Prints a line for each face, as it comes."""
+
+    def __init__(self, names):
+        self._width = min(_WIDEST, max(len("file"), *map(len, names)))
+        print(f"{'file':{self._width}}  face  expression  probability")
+
+    def add(self, file, records, problem):
+        if problem:
+            self._print(file, "", f"not read: {problem}")
+        elif not records:
+            self._print(file, "", "no face")
+        for record in records:
+            note = "  unsure" if record["unsure"] else ""
+            self._print(
+                file, record["face"], f"{record['expression']:10}  {100 * record['probability']:9.1f} %{note}"
+            )
+
+    def add_video(self, file, lines):
+        """Prints what was found in a video, a line for each face."""
+        for number, text in lines or [("", "no face")]:
+            self._print(file, number, text)
+
+    def close(self):
+        pass
+
+    def _print(self, file, number, text):
+        if len(file) > self._width:
+            file = f"...{file[3 - self._width :]}"
+        print(f"{file:{self._width}}  {number!s:>4}  {text}".rstrip(), flush=True)
+
+
+class JsonDocument:
+    """Prints one JSON document: a line for each face, then what could not be read."""
+
+    def __init__(self, class_names, unsure_below):
+        head = {"schema_version": SCHEMA_VERSION, "class_names": list(class_names), "unsure_below": unsure_below}
+        print(json.dumps(head)[:-1] + ', "faces": [', end="")
+        self._between = "\n"
+        self._problems = []
+
+    def add(self, file, records, problem):
+        for record in records:
+            print(self._between + json.dumps(record), end="", flush=True)
+            self._between = ",\n"
+        if problem:
+            self._problems.append({"file": file, "problem": problem})
+
+    def add_video(self, file, lines):
+        """A video's records were added frame by frame."""
+
+    def close(self):
+        print(f'], "problems": {json.dumps(self._problems)}}}', flush=True)
+
+
+def write_annotated(folder, name, picture, faces, class_names):
+    """Writes a picture with what was found drawn into it: `<folder>/<name>.jpg`."""
+    from PIL import Image
+
+    from fer_ensemble.faces.drawing import draw_faces
+
+    path = pathlib.Path(folder) / f"{name}.jpg"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        Image.fromarray(draw_faces(picture, faces, class_names)).save(temporary, quality=92)
+
+
+def write_crops(folder, name, faces):
+    """Writes faces as the network saw them: `<folder>/<expression>/<name>_<number>.png`, 48x48, grey."""
+    from PIL import Image
+
+    for number, face in enumerate(faces):
+        number = number if face.id is None else face.id
+        part = "" if face.frame is None else f"_{face.frame:06d}"
+        path = pathlib.Path(folder) / face.expression / f"{name.replace('/', '__')}{part}_{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            Image.fromarray(face.crop).save(temporary)

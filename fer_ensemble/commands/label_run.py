@@ -1,0 +1,237 @@
+"""The work of `fer-ensemble label`: from paths to a table, JSON, CSV, pictures with labels, and crops."""
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import itertools
+import pathlib
+import sys
+
+from fer_ensemble.base.errors import EXIT_ERROR, TOLD_ERRORS, UserError
+from fer_ensemble.commands.label_inputs import boxes_of, is_video, list_inputs, read_boxes
+from fer_ensemble.commands.label_outputs import JsonDocument, Table, write_annotated, write_crops
+
+
+def label(arguments, options):
+    """Labels pictures and videos.
+
+    Args:
+        arguments: Paths of files and folders, patterns, `-`.
+        options: `LabelOptions`.
+
+    Returns:
+        0, also where there is no face; 1 if there was not one file that could be read.
+
+    Raises:
+        OSError: If an output cannot be written.
+        UserError: If an option is wrong, or an output was made otherwise.
+    """
+    names = list_inputs(arguments)
+    if options.threads < 0:
+        raise UserError(f"`threads` must be at least 1, or 0 for all cores. Received: {options.threads}.")
+    if options.faces == "whole" and options.boxes:
+        raise UserError("`boxes` are for pictures that are not `faces` as a whole. Received both. Leave one out.")
+    boxes = read_boxes(options.boxes) if options.boxes else None
+    classifier = _load(options)
+    with contextlib.ExitStack() as stack:
+        files = _open_record_files(stack, classifier, options)
+        done = set.intersection(*(file.done for file in files)) if files else set()
+        todo = {path: name for path, name in names.items() if path not in done}
+        if len(todo) < len(names):
+            where = " and ".join(str(file.path) for file in files)
+            _note(f"{len(names) - len(todo):,} of {len(names):,} files are in {where} already")
+        shown = JsonDocument(classifier.class_names, classifier.unsure_below) if options.json else Table(names)
+        run = _Run(classifier, options, files, shown, boxes)
+        with _Progress(len(todo)) as progress:
+            # Pictures go through together, and videos by themselves, in the order given.
+            for video, group in itertools.groupby(todo.items(), key=lambda one: is_video(one[0])):
+                for _ in run.label_videos(group) if video else run.label_pictures(group):
+                    progress.add()
+        shown.close()
+    run.tell()
+    return EXIT_ERROR if todo and run.unreadable == len(todo) else 0
+
+
+class _Run:
+    """One run over many files, and its counts."""
+
+    def __init__(self, classifier, options, files, shown, boxes):
+        self.classifier, self.options = classifier, options
+        self.files, self.shown, self.boxes = files, shown, boxes
+        self.faces = self.read = self.faceless = self.unreadable = 0
+
+    def label_pictures(self, group):
+        """Labels pictures; yields after each."""
+        from fer_ensemble.classifier.many_pictures import find_in_many
+
+        names, options = dict(group), self.options
+        pictures = find_in_many(
+            self.classifier,
+            names,
+            options.batch_size,
+            options.threads or None,
+            self._find,
+            keep_pictures=bool(options.annotate),
+        )
+        with contextlib.closing(pictures):
+            for one in pictures:
+                records = [face.to_record(one.source, number) for number, face in enumerate(one.faces)]
+                if options.annotate and one.problem is None:
+                    write_annotated(
+                        options.annotate, names[one.source], one.picture, one.faces, self.classifier.class_names
+                    )
+                if options.crops:
+                    write_crops(options.crops, names[one.source], one.faces)
+                self._write(one.source, records, one.problem)
+                self._commit(one.source)
+                self._count(len(records), one.problem)
+                self.shown.add(one.source, records, one.problem)
+                yield
+
+    def label_videos(self, group):
+        """Labels videos; yields after each."""
+        from fer_ensemble.classifier.many_pictures import describe_problem
+        from fer_ensemble.commands.label_video import VideoOutputs
+
+        for path, name in group:
+            problem, outputs = None, VideoOutputs(self.classifier, path, name, self.options)
+            faces = 0
+            try:
+                for frame in outputs.frames():
+                    records = [face.to_record(path) for face in frame.faces]
+                    faces += len(records)
+                    self._write(path, records, None, frame.index, frame.time)
+                    if self.options.json:
+                        self.shown.add(path, records, None)
+            except TOLD_ERRORS as error:
+                problem = describe_problem(error, path)
+            if problem or not outputs.seen:
+                problem = problem or "a video without a frame"
+                self._write(path, [], problem)
+                self.shown.add(path, [], problem)
+            else:
+                self.shown.add_video(path, outputs.summary())
+            self._commit(path)
+            self._count(faces, problem)
+            yield
+
+    def tell(self):
+        """Tells how it went, on stderr."""
+        parts = [f"{self.faces:,} {'face' if self.faces == 1 else 'faces'} in {self.read:,} "
+                 f"{'file' if self.read == 1 else 'files'}"]  # fmt: skip
+        if self.faceless:
+            parts.append(f"{self.faceless:,} without a face")
+        if self.unreadable:
+            parts.append(f"{self.unreadable:,} could not be read")
+        _note("; ".join(parts))
+
+    def _find(self, source, picture):
+        boxes = None if self.boxes is None else boxes_of(self.boxes, source)
+        return self.classifier.find(picture, faces=self.options.faces, boxes=boxes)
+
+    def _write(self, path, records, problem, frame=None, time=None):
+        if not self.files:
+            return
+        from fer_ensemble.classifier.record_files import empty_record
+
+        records = records or [empty_record(path, self.classifier.class_names, problem, frame, time)]
+        for file in self.files:
+            if path not in file.done:
+                for record in records:
+                    file.add(record)
+
+    def _commit(self, path):
+        for file in self.files:
+            if path not in file.done:
+                file.commit([path])
+
+    def _count(self, faces, problem):
+        self.faces += faces
+        self.read += problem is None
+        self.faceless += problem is None and not faces
+        self.unreadable += problem is not None
+
+
+def _load(options):
+    import cv2
+
+    from fer_ensemble.classifier.classifier import load
+    from fer_ensemble.faces.detector import DetectorSettings
+
+    cv2.setNumThreads(1)  # pictures are searched side by side instead
+    return load(
+        options.model or None,
+        threads=options.threads or None,
+        unsure_below=options.unsure_below,
+        detector=DetectorSettings(options.detection_size, options.least_score),
+    )
+
+
+def _open_record_files(stack, classifier, options):
+    paths = [path for path in (options.csv, options.jsonl) if path]
+    if not paths:
+        return []
+    from fer_ensemble.classifier.record_files import RecordFile
+
+    if len(paths) == 2 and pathlib.Path(paths[0]).resolve() == pathlib.Path(paths[1]).resolve():
+        raise UserError(f"`csv` and `jsonl` must be two files. Received: {paths[0]} for both.")
+    made_by = {
+        "network": classifier.about.get("source_sha256") or _digest(classifier.about),
+        "class_names": list(classifier.class_names),
+        "unsure_below": classifier.unsure_below,
+        "boxes": _digest(pathlib.Path(options.boxes).read_bytes()) if options.boxes else None,
+        **{
+            name: value
+            for name, value in dataclasses.asdict(options).items()
+            if name in ("faces", "detection_size", "least_score", "every", "smooth")
+        },
+    }
+    open_file = functools.partial(
+        RecordFile, class_names=classifier.class_names, made_by=made_by, overwrite=options.overwrite
+    )
+    kinds = {options.csv: False, options.jsonl: True}
+    return [stack.enter_context(open_file(path, lines=kinds[path])) for path in paths]
+
+
+def _digest(content):
+    content = content if isinstance(content, bytes) else repr(content).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _note(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class _Progress:
+    """How far it is and how long it takes yet, on a terminal; nothing for a few files, or elsewhere."""
+
+    def __init__(self, total):
+        self._bar, self._total = None, total
+
+    def __enter__(self):
+        if self._total > 4 and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (TextColumn("labelling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            # What is printed on the same terminal goes above the bar.
+            printed = sys.stdout.isatty()
+            self._bar = Progress(
+                *columns,
+                console=Console(stderr=True),
+                transient=True,
+                redirect_stdout=printed,
+                redirect_stderr=False,
+            )
+            self._bar.start()
+            self._bar.add_task("", total=self._total)
+        return self
+
+    def add(self):
+        if self._bar:
+            self._bar.advance(self._bar.task_ids[0])
+
+    def __exit__(self, *error):
+        if self._bar:
+            self._bar.stop()

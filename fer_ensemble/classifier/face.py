@@ -19,6 +19,9 @@ class Face(FoundFace):
         probability: Its probability, 0 to 1, calibrated.
         probabilities: Dict of all classes' probabilities by name; they sum to 1.
         unsure: Whether the probability is below `unsure_below`.
+        explanation: Where it was asked for, float32 of shape `(48, 48)`: how much each pixel of `crop` spoke
+            for the expression, below 0 against it. They sum to the difference of logits that they explain, that
+            of the expression less the mean of all (see `fer_ensemble.classifier.explanation.explain`). Else None.
         frame: Of a video, the number of the frame, counted from 0; else None.
         time: Of a video, the time of the frame in seconds; else None.
         id: Of a video, the number of the person's face, which it keeps; of a picture, the place of the face in the
@@ -30,6 +33,7 @@ class Face(FoundFace):
     probability: float
     probabilities: dict[str, float]
     unsure: bool
+    explanation: np.ndarray | None = None
     frame: int | None = None
     time: float | None = None
     id: int | None = None

@@ -52,6 +52,7 @@ class OnnxNetwork:
             ) from error
         self.about = _read_about(self._session, path)
         self.class_names = tuple(self.about["class_names"])
+        self._map_shapes = [one.shape[1:] for one in self._session.get_outputs() if one.name == "class_maps"]
         self.unsure_below = float(self.about.get("unsure_below", 0.0))
 
     def predict(self, faces: np.ndarray) -> np.ndarray:
@@ -64,6 +65,17 @@ class OnnxNetwork:
             Float32 array of shape `(n, classes)`: calibrated probabilities, each row summing to 1.
         """
         return self._run("probabilities", faces, (len(self.class_names),))
+
+    def class_maps(self, faces: np.ndarray) -> np.ndarray | None:
+        """Tells which cells of the last feature map speak for which class.
+
+        Args: as `predict`.
+
+        Returns:
+            Float32 array of shape `(n, classes, height, width)`, whose sum over the cells is the logit. None where
+            the file has none: of networks whose logits are computed of more than one global pooling.
+        """
+        return self._run("class_maps", faces, self._map_shapes[0]) if self._map_shapes else None
 
     def _run(self, output, faces, shape):
         faces = check_faces(faces)

@@ -14,7 +14,7 @@ CLASS_MAPS = "class_maps"
 layers, ops = keras.layers, keras.ops
 
 
-def build_graph(models, weights, calibration):
+def build_graph(models, weights, calibration, views="none"):
     """Builds what is exported.
 
     Args:
@@ -22,22 +22,25 @@ def build_graph(models, weights, calibration):
             layer is the softmax, as members are saved. One of them, or all networks of an ensemble.
         weights: Floats, one for each model, none negative; rescaled to sum to 1.
         calibration: `fer_ensemble.scoring.calibration.Calibration` of the weighted mean.
+        views: `none`, or `flip`: each network's probabilities for the face and for its mirror image are averaged.
 
     Returns:
         Uncompiled `keras.Model` of standard layers and operations, the batch normalisation folded, from `faces`,
         uint8 of shape `(batch, 48, 48)`, to a dictionary: `probabilities`, float32 of shape `(batch, classes)`,
-        calibrated, each row summing to 1; and, of a single network with global pooling and one dense layer
-        after it, `class_maps`, float32 of shape `(batch, classes, height, width)` (see `class_maps`).
+        calibrated, each row summing to 1; and, of a single network with one view, global pooling and one dense
+        layer after it, `class_maps`, float32 of shape `(batch, classes, height, width)` (see `class_maps`).
     """
     faces = keras.Input((48, 48), dtype="uint8", name=FACES)
     pixels = ops.expand_dims(ops.cast(faces, "float32"), -1)
+    if views == "flip":
+        pixels = ops.concatenate([pixels, ops.flip(pixels, axis=2)])
     shares = np.asarray(weights, np.float64) / np.sum(weights)
     mean, outputs = None, {}
     for number, (model, share) in enumerate(zip(models, shares, strict=True)):
         if share == 0:
             continue
         core = fold_to_logits(model, f"network_{number}")
-        if len(models) == 1:
+        if len(models) == 1 and views == "none":
             maps = find_class_maps(core)
             if maps is not None:
                 core = keras.Model(core.input, [core.output, maps], name=core.name)
@@ -46,6 +49,8 @@ def build_graph(models, weights, calibration):
         if maps:
             outputs[CLASS_MAPS] = maps[0]
         term = ops.softmax(logits)
+        if views == "flip":
+            term = ops.mean(ops.reshape(term, (2, -1, logits.shape[-1])), axis=0)
         term = term if len(models) == 1 else term * float(share)
         mean = term if mean is None else mean + term
     probabilities = _calibrate(mean, calibration)
@@ -96,7 +101,7 @@ def find_class_maps(core):
         return None
     features = pooling.input
     _, height, width, channels = features.shape
-    kernel, *bias = (np.asarray(ops.convert_to_numpy(weight)) for weight in dense.weights)
+    kernel, *bias = dense.get_weights()
     classes, cells = kernel.shape[1], height * width
     if isinstance(pooling, layers.GlobalMaxPooling2D):
         largest = ops.max(features, axis=(1, 2), keepdims=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import pathlib
 import tempfile
 import warnings
@@ -33,7 +34,7 @@ def write_onnx(graph, path, facts, quantize="none", calibration_faces=None):
 
     with tempfile.TemporaryDirectory() as folder:
         raw = pathlib.Path(folder) / "raw.onnx"
-        with _without_numpy_warnings():
+        with _quietly():
             graph.export(raw, format="onnx", verbose=False, opset_version=OPSET)
         if quantize == "int8":
             raw = _quantize(raw, calibration_faces)
@@ -126,7 +127,13 @@ def _names_outside(path):
 
 
 @contextlib.contextmanager
-def _without_numpy_warnings():
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=FutureWarning, module="keras")
-        yield
+def _quietly():
+    """Without Keras's warning about NumPy's names, and without what tf2onnx tells of its progress."""
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, module="keras")
+            yield
+    finally:
+        logging.disable(before)

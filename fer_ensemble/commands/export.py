@@ -1,0 +1,112 @@
+"""Takes a network along: ONNX, LiteRT, SavedModel or Keras.
+
+fer-ensemble export MODEL --format=onnx [--quantize=float16] [--output=FILE] [--data=fer2013.csv]
+
+MODEL is `shipped`, the network that comes with this package; the folder of a finished member, as
+experiments/exp_0/cnn_0; or the folder of an ensemble, as experiments, whose networks, weights and calibration
+become one graph. What is written takes faces, uint8 of shape (n, 48, 48), and returns calibrated probabilities.
+
+Each file is run in its own runtime and compared with its source before it is put in place: on the images of
+PublicTest, where --data is given, else on 500 drawn faces.
+
+  fer-ensemble export shipped --format=litert --quantize=int8 --data=fer2013.csv
+  fer-ensemble export experiments --format=onnx --quantize=float16 --output=ensemble.onnx
+
+The network that ships was made of a finished member with
+
+  fer-ensemble export experiments/student/exp_none/resnet9_0 --asset --data=fer2013.csv
+"""
+
+import pathlib
+
+from absl import flags
+
+from fer_ensemble.base.errors import UserError
+
+_SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "savedmodel": "", "keras": ".keras"}
+_QUANTIZATIONS = ("none", "float16", "int8_weights", "int8")
+
+
+def define_flags():
+    """Defines the command's flags."""
+    flags.DEFINE_enum("format", "onnx", list(_SUFFIXES), "What is written: a file, or for savedmodel a folder.")
+    flags.DEFINE_enum(
+        "quantize",
+        "none",
+        _QUANTIZATIONS,
+        "How the weights are stored. none: float32; float16 (onnx, litert): half as large, computed in float32; "
+        "int8_weights (litert): a quarter, computed in float32; int8 (onnx, litert): the convolutions compute in "
+        "integers, too; takes --data.",
+    )
+    flags.DEFINE_string("output", "", "File or folder to write; empty: named after MODEL, here.")
+    flags.DEFINE_string("data", "", "FER2013, or data of one's own, as for training: to compare on, and for int8.")
+    flags.DEFINE_boolean(
+        "asset",
+        False,
+        "Make MODEL, a member, the network that ships: network.onnx, network.keras, card.json and card.md in "
+        "--output, by default this package's assets. Takes --data.",
+    )
+    flags.DEFINE_string(
+        "calibrated_like",
+        "",
+        "For --asset: folder of a member of the same settings that held images out, to take the calibration of a "
+        "network that held none out from; empty: it is chosen on PublicTest, and the card says so.",
+    )
+    flags.DEFINE_float("most_loss", 0.5, "Most points of accuracy on PublicTest that an int8 export may lose.")
+
+
+def main(arguments):
+    """Exports what the arguments name."""
+    given = flags.FLAGS
+    if len(arguments) != 1:
+        raise UserError(
+            "expected one MODEL: shipped, the folder of a member, or that of an ensemble. "
+            f"Received: {' '.join(arguments) or 'none'}."
+        )
+    from fer_ensemble.export.needs import check_packages
+
+    check_packages(given.format, given.quantize)
+
+    from fer_ensemble.export.comparison import describe
+    from fer_ensemble.export.exporting import choose_test_faces, export
+    from fer_ensemble.export.source import load_source
+
+    if given.asset:
+        return _ship(arguments[0], given)
+    source = load_source(arguments[0])
+    output = pathlib.Path(given.output or _name(arguments[0], given.format, given.quantize))
+    test = None
+    if given.data:
+        from fer_ensemble.data.store import load_dataset
+
+        test = choose_test_faces(source, load_dataset(given.data))
+    comparison = export(source, output, given.format, given.quantize, test, given.most_loss)
+    size = sum(file.stat().st_size for file in ([output] if output.is_file() else output.rglob("*")))
+    print(describe(comparison))
+    print(f"written: {output}, {size / 1e6:.2f} MB")
+
+
+def _ship(folder, given):
+    from fer_ensemble.classifier.card import format_card
+    from fer_ensemble.data.store import load_dataset
+    from fer_ensemble.export.shipping import ship
+    from fer_ensemble.export.source import ASSETS
+
+    if not given.data:
+        raise UserError("`asset` needs --data, FER2013, to say on the card how good the network is.")
+    output = pathlib.Path(given.output or ASSETS)
+    print(format_card(ship(folder, load_dataset(given.data), output, given.calibrated_like or None)))
+    print(f"written to {output}")
+
+
+def _name(model, format, quantize):
+    stem = pathlib.Path(model).resolve().name if model != "shipped" else "fer_ensemble"
+    kind = "" if quantize == "none" else f"_{quantize}"
+    return f"{stem}{kind}{_SUFFIXES[format] or '_savedmodel'}"
+
+
+if __name__ == "__main__":
+    from fer_ensemble.commands import edge
+
+    define_flags()
+    edge.run(main)

@@ -1,0 +1,249 @@
+"""What is exported: the network that ships, a member, or a whole ensemble, with all that is known of it."""
+
+import dataclasses
+import functools
+import pathlib
+
+import numpy as np
+
+from fer_ensemble import __version__
+from fer_ensemble.base.atomic_files import hash_file
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS, UNLABELLED
+from fer_ensemble.export.onnx_file import read_facts
+from fer_ensemble.faces.frame import FRAME_LANDMARKS
+from fer_ensemble.members import directory
+from fer_ensemble.members.predictions import predict_probabilities, read_predictions
+from fer_ensemble.members.views import VIEWS, average_views
+from fer_ensemble.scoring.calibration import Calibration, fit_calibration
+from fer_ensemble.scoring.selective import choose_unsure_below
+
+FORMAT_VERSION = 1
+SHIPPED = "shipped"
+SHIPPED_NETWORK = "network.keras"
+SHIPPED_ONNX = "network.onnx"
+ASSETS = pathlib.Path(__file__).parents[1] / "assets"
+PUBLIC = SPLITS[PUBLIC_TEST]
+OOF = "oof"
+_PROVENANCE = (
+    "settings", "data", "teacher", "pretrained", "metrics", "training_seconds", "device", "versions", "finished",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One network or several, ready to be exported.
+
+    Attributes:
+        name: What it is called in messages.
+        models: List of `keras.Model` from grey values, shape `(batch, 48, 48, 1)`, to probabilities.
+        weights: Tuple of floats, one for each model, summing to 1.
+        views: The views of each face that are averaged, as `fer_ensemble.members.views` names them.
+        facts: What the exported file says of itself, a dictionary that JSON can hold (see `make_facts`).
+        held_out: int64, the rows, in their source, of training images that a member held out; None: any.
+    """
+
+    name: str
+    models: list
+    weights: tuple
+    views: str
+    facts: dict
+    held_out: np.ndarray | None = None
+
+    @functools.cached_property
+    def calibration(self):
+        """The `Calibration` of the weighted mean."""
+        return Calibration(**self.facts["calibration"])
+
+    def predict(self, faces):
+        """Predicts faces as Keras does, nothing folded: float32, shape `(faces, classes)`, calibrated."""
+        return self.calibration.apply(self.average(faces)).astype(np.float32)
+
+    def average(self, faces):
+        """As `predict`, but not calibrated: float64."""
+        mean = 0.0
+        for model, weight in zip(self.models, self.weights, strict=True):
+            seen = average_views(model, self.views)
+            mean = mean + weight * predict_probabilities(seen, faces, VIEWS[self.views]).astype(np.float64)
+        return mean
+
+
+def load_source(model):
+    """Loads what is to be exported.
+
+    Args:
+        model: `shipped`, a member's folder, or the folder of an ensemble, with its `ensemble.json`.
+
+    Returns:
+        `Source`.
+
+    Raises:
+        OSError: If there is no such folder.
+        UserError: If it holds neither, or something damaged.
+    """
+    if str(model) == SHIPPED:
+        return _load_shipped()
+    folder = pathlib.Path(model)
+    if (folder / directory.RECORD).is_file():
+        return load_member(folder)
+    if (folder / "ensemble.json").is_file():
+        return _load_ensemble(folder)
+    if folder.exists():
+        raise UserError(
+            f"{folder}: expected {SHIPPED}, the folder of a finished member, with {directory.RECORD}, or that of "
+            "an ensemble, with ensemble.json. Received neither. `python predict.py` writes ensemble.json when the "
+            "members are finished."
+        )
+    raise FileNotFoundError(f"There is no folder {folder} to export.")
+
+
+def load_member(folder, calibrated_like=None):
+    """Loads a member.
+
+    Args:
+        folder: Its folder.
+        calibrated_like: Folder of another member, trained likewise, that held images out; None: the member is
+            calibrated on the images that it held out itself, or, if there are none, on PublicTest.
+
+    Returns:
+        `Source`.
+
+    Raises:
+        UserError: If a file is not what the training wrote, or `calibrated_like` held no images out.
+    """
+    folder = pathlib.Path(folder)
+    record, own = _read_finished(folder)
+    directory.check_file(folder, record, directory.MODEL)
+    parts, where = own, "the images that it held out"
+    if calibrated_like is not None:
+        other, parts = _read_finished(pathlib.Path(calibrated_like))
+        where = f"the images that its twin {_name(other)}, trained likewise, held out"
+        if not _count_labelled(parts.get(OOF)):
+            raise UserError(
+                f"{calibrated_like} must be a member that held images out. Received: one that did not."
+            )
+    chosen_on = OOF if _count_labelled(parts.get(OOF)) else PUBLIC
+    calibration, unsure_below = _calibrate(parts.get(chosen_on))
+    facts = make_facts(
+        record["class_names"],
+        calibration,
+        unsure_below,
+        record["files"][directory.MODEL],
+        {
+            "kind": "member",
+            "member": _name(record),
+            "calibrated_on": where if chosen_on == OOF else PUBLIC,
+            "calibration_images": _count_labelled(parts.get(chosen_on)),
+            **{key: record[key] for key in _PROVENANCE if key in record},
+        },
+    )
+    rows = own[OOF].rows if _count_labelled(own.get(OOF)) else None
+    return Source(str(folder), [_read_model(folder / directory.MODEL)], (1.0,), "none", facts, rows)
+
+
+def _read_finished(folder):
+    """Returns a finished member's record, and its predictions, checked."""
+    record = directory.read_record(folder)
+    directory.check_file(folder, record, directory.PREDICTIONS)
+    return record, read_predictions(folder / directory.PREDICTIONS)[0]
+
+
+def _name(record):
+    settings = record["settings"]
+    return directory.member_name(settings["fold"], f"{settings['model']}_{settings['replica']}")
+
+
+def make_facts(class_names, calibration, unsure_below, sha256, provenance):
+    """Returns what an exported file says of itself.
+
+    Args:
+        class_names: Names of the classes, in the order of the probabilities.
+        calibration: `Calibration` that is inside.
+        unsure_below: Probability of the predicted class below which an answer is unsure.
+        sha256: Of the file that it was made of.
+        provenance: Dictionary: where that comes from.
+
+    Returns:
+        Dictionary that JSON can hold: these, and `format_version`; `crop_landmarks`, where a face's five landmarks
+        belong in its 48 pixels (see `fer_ensemble.faces.frame`); `version`, of this package.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "class_names": list(class_names),
+        "calibration": dataclasses.asdict(calibration),
+        "crop_landmarks": [[round(float(value), 3) for value in point] for point in FRAME_LANDMARKS],
+        "unsure_below": unsure_below,
+        "source_sha256": sha256,
+        "version": __version__,
+        "provenance": provenance,
+    }
+
+
+def _load_shipped():
+    for name in (SHIPPED_NETWORK, SHIPPED_ONNX):
+        if not (ASSETS / name).is_file():
+            raise FileNotFoundError(f"There is no {ASSETS / name}: this installation ships no network.")
+    facts = read_facts(ASSETS / SHIPPED_ONNX)
+    return Source(SHIPPED, [_read_model(ASSETS / SHIPPED_NETWORK)], (1.0,), "none", facts)
+
+
+def _load_ensemble(folder):
+    from fer_ensemble.ensemble.ensemble_file import NAME, read_record
+
+    record = read_record(folder)
+    if record.views not in ("none", "flip"):
+        raise UserError(
+            f"{folder / NAME}: expected an ensemble that sees each face as it is, or mirrored, too. Received: "
+            f"views {record.views}, which are not exported. Choose its weights anew with --tta=none or --tta=flip."
+        )
+    models, weights = [], []
+    for name, weight in record.weights.items():
+        path = folder / name / directory.MODEL
+        if weight == 0:
+            continue
+        if not path.is_file():
+            raise FileNotFoundError(f"There is no {path}, which {folder / NAME} names.")
+        if hash_file(path) != record.models[name]:
+            raise UserError(
+                f"{path} is not the network that {folder / NAME} names (SHA-256). Choose weights anew: "
+                f"python predict.py --ensemble {folder}"
+            )
+        models.append(_read_model(path))
+        weights.append(weight)
+    calibration = record.calibrations.all if record.calibrations else Calibration(0.0, 1.0)
+    facts = make_facts(
+        record.class_names,
+        calibration,
+        record.unsure_below,
+        hash_file(folder / NAME),
+        {
+            "kind": "ensemble",
+            "members": [{"name": name, "weight": weight} for name, weight in record.weights.items()],
+            "weights_from": record.weights_from,
+            "chosen_on": record.chosen_on,
+            "views": record.views,
+            "data": record.data,
+            "versions": record.versions,
+        },
+    )
+    return Source(str(folder), models, tuple(weights), record.views, facts)
+
+
+def _read_model(path):
+    from fer_ensemble.models.device import keras
+
+    return keras.saving.load_model(path, compile=False)
+
+
+def _count_labelled(part):
+    return 0 if part is None else int((part.labels != UNLABELLED).sum())
+
+
+def _calibrate(part):
+    """Returns a `Calibration` and the threshold of the unsure, chosen on the labelled images of `Predictions`."""
+    if not _count_labelled(part):
+        return Calibration(0.0, 1.0), 0.5
+    known = part.labels != UNLABELLED
+    probabilities, labels = part.probabilities[known], part.labels[known]
+    calibration = fit_calibration(probabilities, labels)
+    return calibration, choose_unsure_below(calibration.apply(probabilities), labels)

@@ -55,12 +55,14 @@ def format_folds_by_value(folds: dict) -> str:
     """Writes a setting in which folds differ.
 
     >>> format_folds_by_value({"0": 5, "1": 5, "2": 8})
-    '5 in fold 0, 1; 8 in fold 2'
+    '5 in folds 0, 1; 8 in fold 2'
     """
     values = {}
     for fold, value in folds.items():
         values.setdefault(value, []).append(fold)
-    return "; ".join(f"{value} in fold {', '.join(names)}" for value, names in values.items())
+    return "; ".join(
+        f"{value} in {'folds' if len(names) > 1 else 'fold'} {', '.join(names)}" for value, names in values.items()
+    )
 
 
 def _format_weightings(report):

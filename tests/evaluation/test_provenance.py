@@ -27,11 +27,6 @@ def test_a_setting_that_an_older_member_does_not_know_had_its_default():
     assert described["varied"]["class_weight"] == {"cnn_0": "none", "resnet_0": "sqrt"}
 
 
-def test_members_of_one_run_that_were_trained_differently_show_each_of_their_values():
-    described = describe_provenance([record("cnn", epochs=5), record("cnn", epochs=7), record("resnet", epochs=5)])
-    assert described["varied"] == {"epochs": {"cnn_0": "5 / 7", "resnet_0": 5}}
-
-
 def test_versions_and_devices_of_all_members_are_named_once():
     other = record("resnet") | {"versions": {"keras": "3.12.4", "jax": "0.10"}, "device": "a GPU"}
     described = describe_provenance([record("cnn"), other, other])

@@ -1,0 +1,206 @@
+"""Asking one network about all faces that are wanted, and writing what was found."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+
+from fer_ensemble.base.atomic_files import write_text
+from fer_ensemble.base.counter import Progress
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.commands.named_networks import ENSEMBLE_FILE
+from fer_ensemble.data.dataset import SPLITS, UNLABELLED
+from fer_ensemble.data.store import load_dataset
+from fer_ensemble.evaluation.answers import ask, check_classes
+from fer_ensemble.evaluation.faceless import cut_patches, describe_faceless, draw_faceless
+from fer_ensemble.evaluation.label_agreement import describe_agreement
+from fer_ensemble.evaluation.network_scores import describe_network
+from fer_ensemble.evaluation.robustness import (
+    CONDITIONS,
+    FORMAT_VERSION,
+    answer_corrupted,
+    check_baseline,
+    describe_robustness,
+    fingerprint_faces,
+    table_of,
+)
+from fer_ensemble.report.result_files import write_csv
+from fer_ensemble.report.robustness_section import accuracies_of
+
+FACELESS_CROPS = 200  # of each kind
+SHIPPED_BASELINE = pathlib.Path(__file__).parents[1] / "evaluation" / "baseline.json"
+RESULTS = "evaluation"
+
+
+@dataclasses.dataclass(frozen=True)
+class Faces:
+    """The labelled faces that are asked about.
+
+    Attributes:
+        images: uint8, shape `(images, 48, 48)`.
+        labels: int64, shape `(images,)`.
+        class_names: Tuple of names in label order.
+        origin: What they are, in words.
+        votes: The FER+ votes for the images, uint8, shape `(images, 10)`, or None.
+        fingerprint: SHA-256 of images, labels and seed.
+        faceless: Dict from a kind of crops without a face to uint8, shape `(crops, 48, 48)`.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    origin: str
+    votes: np.ndarray | None
+    fingerprint: str
+    faceless: dict
+
+
+def load_faces(options, class_names) -> Faces:
+    """Loads the labelled faces of a split, in the order of the class names, and draws the crops without a face.
+
+    Raises:
+        FileNotFoundError: If an input is missing.
+        UserError: If it is not what it should be, or has no such labelled faces.
+    """
+    dataset = load_dataset(options.data, list(class_names))
+    chosen = np.flatnonzero((dataset.usage == SPLITS.index(options.split)) & (dataset.labels != UNLABELLED))
+    if not len(chosen):
+        raise UserError(
+            f"{options.data} must have labelled faces in {options.split}. Received: none. Choose another --split."
+        )
+    origin = options.split
+    if options.images and options.images < len(chosen):
+        origin = f"{options.images:,} of the {len(chosen):,} of {options.split}"
+        chosen = np.sort(np.random.default_rng(options.seed).choice(chosen, options.images, replace=False))
+    images, labels = dataset.images[chosen], dataset.labels[chosen].astype(np.int64)
+    crops = draw_faceless(images, FACELESS_CROPS, options.seed)
+    if options.faceless:
+        crops["patches of pictures"] = cut_patches(
+            _read_pictures(pathlib.Path(options.faceless)), FACELESS_CROPS, options.seed
+        )
+    fingerprint = fingerprint_faces(images, labels, options.seed)
+    votes = None if dataset.votes is None else dataset.votes[chosen]
+    return Faces(images, labels, dataset.class_names, origin, votes, fingerprint, crops)
+
+
+def evaluate_network(named, faces: Faces, options, folder) -> dict:
+    """Asks a network, writes `evaluation.json`, and `robustness.json` and `.csv` where that is wanted.
+
+    A `robustness.json` that is there already, of the same network on the same faces, is taken as it is.
+
+    Args:
+        named: `NamedNetwork`.
+        faces: `Faces`.
+        options: `EvaluationOptions`.
+        folder: `pathlib.Path`, made where it is missing.
+
+    Returns:
+        Dict: `scores` as in `evaluation.json`, `robustness` as in `robustness.json` or None, `probabilities`,
+        float32 of shape `(images, classes)`.
+    """
+    network = named.network
+    check_classes(network, faces.class_names, named.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    probabilities = ask(network, faces.images, faces.class_names).probabilities
+    unsure_below = float(network.unsure_below)
+    without = {
+        kind: ask(network, crops, faces.class_names).probabilities for kind, crops in faces.faceless.items()
+    }
+    scores = {
+        "network": {"name": named.name, "sha256": named.sha256, "bytes": named.bytes, "about": network.about},
+        "faces": faces.origin,
+        "faces_sha256": faces.fingerprint,
+        "class_names": list(faces.class_names),
+        **describe_network(probabilities, faces.labels, faces.class_names, unsure_below),
+        "label_agreement": describe_agreement(faces.labels, faces.votes, faces.class_names),
+        "faceless": describe_faceless(without, faces.class_names, unsure_below, probabilities, faces.labels),
+    }
+    write_text(folder / "evaluation.json", json.dumps(scores, indent=2) + "\n")
+    robustness = _measure_robustness(named, faces, options, folder) if options.robustness else None
+    return {"scores": scores, "robustness": robustness, "probabilities": probabilities}
+
+
+def choose_folder(named, options) -> pathlib.Path:
+    """Returns the folder for a network's results."""
+    if options.output:
+        return pathlib.Path(options.output) / named.name
+    if named.path is not None and named.path.is_dir() and (named.path / ENSEMBLE_FILE).is_file():
+        return named.path
+    return pathlib.Path(RESULTS) / named.name
+
+
+def _measure_robustness(named, faces, options, folder):
+    baseline = _find_baseline(options, faces)
+    path = folder / "robustness.json"
+    known = _read_known(path, named, faces)
+    if known is not None:
+        return known
+    with Progress(f"{named.name}: FER2013-C", f"of {len(CONDITIONS)} conditions") as progress:
+        answers = answer_corrupted(
+            named.network, faces.images, faces.class_names, options.seed, lambda name, strength: progress.add(1)
+        )
+    robustness = {
+        "format_version": FORMAT_VERSION,
+        "network": {"name": named.name, "sha256": named.sha256},
+        "faces": faces.origin,
+        "faces_sha256": faces.fingerprint,
+        "images": len(faces.images),
+        "seed": options.seed,
+        "class_names": list(faces.class_names),
+        "unsure_below": float(named.network.unsure_below),
+        "baseline": baseline and {"name": baseline["network"]["name"], "accuracies": accuracies_of(baseline)},
+        **describe_robustness(answers, faces.labels, float(named.network.unsure_below), baseline),
+    }
+    write_text(path, json.dumps(robustness, indent=1) + "\n")
+    write_csv(folder / "robustness.csv", table_of(robustness))
+    return robustness
+
+
+def _find_baseline(options, faces):
+    """The baseline that was asked for, or the one that ships if it was asked about the same faces; else None."""
+    path = pathlib.Path(options.baseline) if options.baseline else SHIPPED_BASELINE
+    if not options.baseline and not path.is_file():
+        return None
+    baseline = check_baseline(_read_json(path), path)
+    if baseline["faces_sha256"] == faces.fingerprint:
+        return baseline
+    if options.baseline:
+        raise UserError(
+            f"{path} must be of the same faces and seed as --data, --split, --images and --seed give. "
+            f"Received: {baseline['faces']}, seed {baseline['seed']}."
+        )
+    return None
+
+
+def _read_known(path, named, faces):
+    if named.sha256 is None or not path.is_file():
+        return None
+    try:
+        known = check_baseline(_read_json(path), path)
+    except UserError:
+        return None
+    same = (known["network"]["sha256"], known["faces_sha256"]) == (named.sha256, faces.fingerprint)
+    return known if same else None
+
+
+def _read_json(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"There is no file {path}.") from None
+    except ValueError as error:
+        raise UserError(f"{path} must be a JSON file. Received: {error}.") from None
+
+
+def _read_pictures(folder):
+    from fer_ensemble.data.readers.pictures import read_picture
+
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {folder}.")
+    suffixes = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    if not paths:
+        raise UserError(f"--faceless must be a folder of pictures. Received: {folder}, in which there are none.")
+    weights = np.array([0.299, 0.587, 0.114])  # grey as FER2013's, ITU-R 601
+    return [np.rint(read_picture(path) @ weights).astype(np.uint8) for path in paths]

@@ -1,0 +1,105 @@
+"""Networks that are named on the command line: the one that ships, ONNX files, ensembles, other people's."""
+
+import dataclasses
+import importlib.util
+import json
+import pathlib
+
+from fer_ensemble.base.atomic_files import hash_file
+from fer_ensemble.base.errors import UserError
+
+SHIPPED = "shipped"
+ENSEMBLE_FILE = "ensemble.json"
+ADAPTER = "load_network"
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedNetwork:
+    """A network, what it is called, and what it is made of.
+
+    Attributes:
+        name: Short, different for each of those that are named together.
+        path: `pathlib.Path`, None for the network that ships.
+        network: What answers (see `fer_ensemble.classifier.network.Network`).
+        bytes: Size of the files that it is made of; None where that is not known.
+        sha256: Of the file that tells it from others; None where there is none.
+    """
+
+    name: str
+    path: pathlib.Path | None
+    network: object
+    bytes: int | None
+    sha256: str | None
+
+
+def load_networks(models: list[str]) -> list[NamedNetwork]:
+    """Loads networks.
+
+    Args:
+        models: Each is `shipped`, the path of an `.onnx` file or of an ensemble's folder, or of a `.py` file that
+            defines `load_network()`, which returns what answers for a network from elsewhere. It is run.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+        UserError: If it is none of these, or none is named.
+    """
+    if not models:
+        raise UserError(
+            f"Expected a network: {SHIPPED}, an .onnx file, or the folder of an ensemble. Received: none."
+        )
+    return [
+        dataclasses.replace(_load(model), name=name)
+        for model, name in zip(models, _name_apart(models), strict=True)
+    ]
+
+
+def _load(model):
+    path = None if model == SHIPPED else pathlib.Path(model)
+    if path is not None and path.suffix == ".py":
+        return _load_adapter(path)
+    from fer_ensemble.classifier import classifier
+
+    network = classifier.load(path).network
+    if path is not None and path.is_dir():
+        files = [path / ENSEMBLE_FILE, *_member_models(path)]
+        return NamedNetwork("", path, network, sum(one.stat().st_size for one in files), hash_file(files[0]))
+    file = path or classifier.shipped_path()
+    return NamedNetwork("", path, network, file.stat().st_size, hash_file(file))
+
+
+def _load_adapter(path):
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    specification = importlib.util.spec_from_file_location(f"adapter_{path.stem}", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    if not hasattr(module, ADAPTER):
+        raise UserError(f"{path} must define {ADAPTER}(), which returns what answers. Received: a file without.")
+    network = getattr(module, ADAPTER)()
+    missing = [name for name in ("class_names", "about", "unsure_below", "predict") if not hasattr(network, name)]
+    if missing:
+        raise UserError(f"{ADAPTER}() of {path} must return what has {', '.join(missing)}. Received: {network!r}.")
+    return NamedNetwork("", path, network, network.about.get("bytes"), network.about.get("sha256"))
+
+
+def _member_models(folder):
+    members = json.loads((folder / ENSEMBLE_FILE).read_text(encoding="utf-8")).get("members", [])
+    names = [one.get("name", one.get("member", "")) if isinstance(one, dict) else str(one) for one in members]
+    return [path for name in names if (path := folder / name / "model.keras").is_file()]
+
+
+def _name_apart(models):
+    """Short names: the last part of each path, with those before it where that is not enough."""
+    parts = [list(pathlib.Path(model).with_suffix("").parts if model else [model]) for model in models]
+    names = []
+    for number, own in enumerate(parts):
+        length = 1
+        while length < len(own) and any(
+            other[-length:] == own[-length:] for place, other in enumerate(parts) if place != number
+        ):
+            length += 1
+        names.append("-".join(part for part in own[-length:] if part not in ("/", "..", ".")) or "network")
+    return [
+        name if names.count(name) == 1 else f"{name}-{names[:place].count(name) + 1}"
+        for place, name in enumerate(names)
+    ]

@@ -1,0 +1,38 @@
+"""What was found out about one network, as a page that needs nothing else: `evaluation.html`."""
+
+import pathlib
+
+from fer_ensemble.report.corruption_pictures import draw_strips
+from fer_ensemble.report.galleries import encode_face
+from fer_ensemble.report.html_page import render_page
+from fer_ensemble.report.result_plots import draw_reliability
+from fer_ensemble.report.robustness_plots import draw_risk_curves
+from fer_ensemble.report.robustness_section import format_robustness
+
+TEMPLATE = pathlib.Path(__file__).with_name("evaluation_page.html.jinja")
+CROPS_SHOWN = 5  # of each kind
+
+
+def format_evaluation(scores: dict, robustness: dict | None, faces, faceless: dict, seed: int = 0) -> str:
+    """Writes the page.
+
+    Args:
+        scores: Dict as in `evaluation.json`.
+        robustness: Dict as in `robustness.json`, or None.
+        faces: uint8, shape `(images, 48, 48)`: the first shows what the corruptions look like.
+        faceless: Dict from a kind of crops without a face to uint8, shape `(crops, 48, 48)`.
+        seed: That of the corruptions.
+
+    Returns:
+        HTML, as text.
+    """
+    curves = {"faces": scores["risk"]["curve"], "faces and crops without one": scores["faceless"]["risk"]["curve"]}
+    return render_page(
+        TEMPLATE,
+        scores=scores,
+        robustness=robustness,
+        section=robustness and format_robustness(robustness, draw_strips(faces[0], seed)),
+        reliability=draw_reliability([], scores["calibration"]["bins"], "evaluation"),
+        risk=draw_risk_curves(curves, "risk-faceless"),
+        crops={kind: [encode_face(one) for one in crops[:CROPS_SHOWN]] for kind, crops in faceless.items()},
+    )

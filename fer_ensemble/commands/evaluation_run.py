@@ -25,7 +25,7 @@ from fer_ensemble.evaluation.robustness import (
     fingerprint_faces,
     table_of,
 )
-from fer_ensemble.report.result_files import write_csv
+from fer_ensemble.report.csv_tables import write_csv
 from fer_ensemble.report.robustness_section import accuracies_of
 
 FACELESS_CROPS = 200  # of each kind
@@ -153,7 +153,8 @@ def _measure_robustness(named, faces, options, folder):
         **describe_robustness(answers, faces.labels, float(named.network.unsure_below), baseline),
     }
     write_text(path, json.dumps(robustness, indent=1) + "\n")
-    write_csv(folder / "robustness.csv", table_of(robustness))
+    header, *rows = table_of(robustness)
+    write_csv(folder / "robustness.csv", header, rows)
     return robustness
 
 

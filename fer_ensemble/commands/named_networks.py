@@ -1,6 +1,7 @@
 """Networks that are named on the command line: the one that ships, ONNX files, ensembles, other people's."""
 
 import dataclasses
+import importlib.resources
 import importlib.util
 import json
 import pathlib
@@ -49,7 +50,7 @@ def load_networks(models: list[str]) -> list[NamedNetwork]:
         )
     return [
         dataclasses.replace(_load(model), name=name)
-        for model, name in zip(models, _name_apart(models), strict=True)
+        for model, name in zip(models, name_apart(models), strict=True)
     ]
 
 
@@ -63,7 +64,7 @@ def _load(model):
     if path is not None and path.is_dir():
         files = [path / ENSEMBLE_FILE, *_member_models(path)]
         return NamedNetwork("", path, network, sum(one.stat().st_size for one in files), hash_file(files[0]))
-    file = path or classifier.shipped_path()
+    file = path or importlib.resources.files("fer_ensemble") / "assets" / classifier.SHIPPED
     return NamedNetwork("", path, network, file.stat().st_size, hash_file(file))
 
 
@@ -83,12 +84,11 @@ def _load_adapter(path):
 
 
 def _member_models(folder):
-    members = json.loads((folder / ENSEMBLE_FILE).read_text(encoding="utf-8")).get("members", [])
-    names = [one.get("name", one.get("member", "")) if isinstance(one, dict) else str(one) for one in members]
-    return [path for name in names if (path := folder / name / "model.keras").is_file()]
+    members = json.loads((folder / ENSEMBLE_FILE).read_text(encoding="utf-8"))["members"]
+    return [folder / member["name"] / "model.keras" for member in members if member["weight"] > 0]
 
 
-def _name_apart(models):
+def name_apart(models):
     """Short names: the last part of each path, with those before it where that is not enough."""
     parts = [list(pathlib.Path(model).with_suffix("").parts if model else [model]) for model in models]
     names = []

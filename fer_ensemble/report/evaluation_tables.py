@@ -49,9 +49,10 @@ def format_robustness_table(robustness: dict) -> str:
         )
     )
     text = format_table(header, rows)
-    drop = robustness["relative_drop"]
-    name, faces = robustness["network"]["name"], robustness["faces"]
-    return f"{name} on FER2013-C ({faces}): {percent(drop)} of the accuracy is lost on average\n\n{text}"
+    title = f"{robustness['network']['name']} on FER2013-C ({robustness['faces']})"
+    if robustness["relative_drop"] is not None:  # no accuracy, nothing to lose
+        title += f": {percent(robustness['relative_drop'])} of the accuracy is lost on average"
+    return f"{title}\n\n{text}"
 
 
 def _row(title, errors, by_members, ratio):

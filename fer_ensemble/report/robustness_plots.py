@@ -1,7 +1,9 @@
 """Plots of how networks stand what makes faces worse, as SVG: a panel per corruption, and risk over coverage."""
 
-from fer_ensemble.report.drawing import INK, RUN_COLOURS, format_svg, make_panel
+from fer_ensemble.report.drawing import INK, format_svg, make_panel
 
+# Okabe & Ito (2008), https://jfly.uni-koeln.de/color/, neighbours far apart.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
 COLUMNS = 5
 LINES = ("-", "-", "-", "-", "--", "--", "--")  # seven networks by colour, more by the style of the line
 STRENGTHS = (0, 1, 2, 3, 4, 5)
@@ -89,8 +91,8 @@ def draw_reliabilities(bins: dict, name: str) -> str:
 def _styles(labels, rough=()):
     styles = {}
     for place, label in enumerate(label for label in labels if label not in rough):
-        line = LINES[(place // len(RUN_COLOURS)) * 4 % len(LINES)]
-        styles[label] = {"color": RUN_COLOURS[place % len(RUN_COLOURS)], "linestyle": line, "linewidth": 1.4}
+        line = LINES[(place // len(COLOURS)) * 4 % len(LINES)]
+        styles[label] = {"color": COLOURS[place % len(COLOURS)], "linestyle": line, "linewidth": 1.4}
     return {label: styles.get(label, {"color": INK, "linestyle": ":", "linewidth": 1.2}) for label in labels}
 
 

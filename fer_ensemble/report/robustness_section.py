@@ -1,6 +1,7 @@
 """The part of a page that tells how a network stands what makes faces worse."""
 
 import pathlib
+import statistics
 
 from fer_ensemble.evaluation.corruptions import STRENGTHS
 from fer_ensemble.report.corruption_pictures import format_amounts
@@ -33,6 +34,7 @@ def format_robustness(robustness: dict, strips: dict | None = None) -> str:
         robustness=robustness,
         accuracies=accuracies_of(robustness),
         members=lines.get("its members' mean"),
+        members_error=statistics.fmean(one.get("members_error", 0) for one in robustness["by_strength"][1:]),
         strengths=(0, *STRENGTHS),
         strips=strips,
         amounts={

@@ -9,8 +9,8 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.ensemble import ensemble_file
 from fer_ensemble.ensemble.ensemble_file import Calibrations, EnsembleRecord
 from fer_ensemble.ensemble.held_out_calibration import TEST, calibrate_out_of_fold
+from fer_ensemble.ensemble.member_weights import resolve_weighting, weigh_members
 from fer_ensemble.ensemble.parts import OOF, Part, combine_part, predicted_and_labelled
-from fer_ensemble.ensemble.weighting import resolve_way, weigh_members
 from fer_ensemble.members.directory import MODEL
 from fer_ensemble.scoring.calibration import fit_calibration
 from fer_ensemble.scoring.selective import choose_unsure_below
@@ -54,7 +54,7 @@ def choose(weighting: str, oof: Part, public: Part | None) -> Choice:
 
     Raises: as `weigh_members`.
     """
-    weighting = resolve_way(weighting, oof)
+    weighting = resolve_weighting(weighting, oof)
     weights = weigh_members(weighting, oof, public)
     combined = combine_part(oof, weights)
     found = calibrate_out_of_fold(combined, weights)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS, UNLABELLED
+from fer_ensemble.ensemble.member_weights import WEIGHTINGS, weigh_members
 from fer_ensemble.ensemble.parts import OOF, Part, combine_part, correct_images, sum_by_run
-from fer_ensemble.ensemble.weighting import WAYS, weigh_members
 from fer_ensemble.scoring.comparisons import compare_pairs
 
 
@@ -14,7 +14,7 @@ def compare_weightings(oof: Part, public: Part | None, chosen: str, weights: np.
     Args:
         oof: The out-of-fold `Part`.
         public: The `Part` of PublicTest, or None.
-        chosen: How the ensemble is weighed: one of `WAYS`, or the path of a file.
+        chosen: How the ensemble is weighed: one of `WEIGHTINGS`, or the path of a file.
         weights: Its weights, float64, shape `(members,)`.
 
     Returns:
@@ -24,7 +24,7 @@ def compare_weightings(oof: Part, public: Part | None, chosen: str, weights: np.
     parts = {OOF: oof, SPLITS[PUBLIC_TEST]: public}
     parts = {name: part for name, part in parts.items() if part is not None and (part.labels != UNLABELLED).any()}
     judged_on = {"equal": None, "public": SPLITS[PUBLIC_TEST]}
-    weightings = [name for name in WAYS if judged_on.get(name, OOF) in (None, *parts)]
+    weightings = [name for name in WEIGHTINGS if judged_on.get(name, OOF) in (None, *parts)]
     found, equal = {}, {}
     for weighting in [*weightings, *({chosen} - set(weightings))]:
         shares = weights if weighting == chosen else weigh_members(weighting, oof, public)

@@ -4,8 +4,8 @@ import pathlib
 from collections.abc import Sequence
 
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
+from fer_ensemble.ensemble.member_weights import WEIGHTINGS
 from fer_ensemble.ensemble.parts import OOF, run_of
-from fer_ensemble.ensemble.weighting import WAYS
 from fer_ensemble.evaluation.provenance import describe_provenance
 from fer_ensemble.members.directory import fold_name
 from fer_ensemble.report.galleries import Gallery
@@ -49,7 +49,7 @@ def format_html(
         report=report,
         titles=TITLES,
         meanings=MEANINGS,
-        weightings=WAYS,
+        weightings=WEIGHTINGS,
         splits=splits,
         scored=scored,
         # The last that has labels: PrivateUse, where there are any.

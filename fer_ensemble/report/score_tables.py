@@ -30,7 +30,9 @@ def format_report(report: dict) -> str:
         if not parts[split]["ensemble"]:
             rows.append([TITLES[split], f"{parts[split]['images']:,}", "no labels", None, None, None, None])
     header = ["ensemble", "images", "accuracy", "95 % interval", "macro-F1", "log-loss", "top-2"]
-    text += [format_table(header, rows), "", _format_weightings(report)]
+    text.append(format_table(header, rows))
+    if report["weightings"]:
+        text += ["", _format_weightings(report)]
     weights = ", ".join(f"{run} {weight:.3f}" for run, weight in report["weights"].items())
     text += ["", f"{len(report['members'])} members; weights of the runs ({report['weights_from']}): {weights}"]
     if report["calibration"]:

@@ -6,8 +6,8 @@ import pathlib
 import numpy as np
 import pytest
 
+from fer_ensemble.ensemble.member_weights import WEIGHTINGS, weigh_members
 from fer_ensemble.ensemble.parts import combine_part, join_parts, leave_one_run_out, score_all
-from fer_ensemble.ensemble.weighting import WAYS, weigh_members
 from fer_ensemble.members.collection import Member
 from fer_ensemble.members.predictions import Predictions
 
@@ -85,7 +85,7 @@ def test_an_image_is_held_out_once_in_each_run():
         join_parts("oof", MEMBERS, [predictions(np.arange(10), seed) for seed in range(4)])
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", WEIGHTINGS)
 def test_every_way_to_weigh_gives_shares(oof, public, way):
     weights = weigh_members(way, oof, public)
     assert weights.shape == (4,) and (weights >= 0).all()

@@ -1,23 +1,18 @@
-"""The weights of the runs: chosen on out-of-fold predictions, or read from a file."""
-
-import json
-import math
-import pathlib
+"""The weights of the runs, searched for on out-of-fold predictions."""
 
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import UNLABELLED
+from fer_ensemble.scoring.metrics import SMALLEST_PROBABILITY
 
-# A run that gave the true class no chance at all is worth -27.6 in the log of that image, not minus infinity.
-SMALLEST_PROBABILITY = 1e-12
 LOSS_GAP = 1e-9  # nats per image
 # Runs of like quality take 100 to 800 steps for that gap, 0.1 s on 28,709 images.
 MOST_STEPS = 10_000
 GREEDY_ROUNDS = 25
 
 
-def choose_weights(run_probabilities, labels):
+def choose_weights(run_probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Finds the weights whose weighted average of the runs has the smallest log-loss.
 
     The log-loss is convex in the weights, so there is nothing to tune and no start to choose. Give it
@@ -87,7 +82,7 @@ def choose_weights(run_probabilities, labels):
     return weights / weights.sum()
 
 
-def choose_greedily(run_probabilities, labels, rounds=GREEDY_ROUNDS):
+def choose_greedily(run_probabilities: np.ndarray, labels: np.ndarray, rounds: int = GREEDY_ROUNDS) -> np.ndarray:
     """Builds a mean of runs by adding, again and again, the one that helps most.
 
     Args:
@@ -117,60 +112,11 @@ def choose_greedily(run_probabilities, labels, rounds=GREEDY_ROUNDS):
     for _ in range(rounds):
         gains = []
         for run in runs:
-            chances = total + run
-            likelihoods = chances[np.arange(len(labelled)), true_classes] / (counts.sum() + 1)
-            right = np.count_nonzero(chances.argmax(axis=1) == true_classes)
+            summed = total + run
+            likelihoods = summed[np.arange(len(labelled)), true_classes] / (counts.sum() + 1)
+            right = np.count_nonzero(summed.argmax(axis=1) == true_classes)
             gains.append((right, float(np.log(np.maximum(likelihoods, SMALLEST_PROBABILITY)).mean())))
         best = max(range(len(runs)), key=gains.__getitem__)
         counts[best] += 1
         total += runs[best]
     return counts / rounds
-
-
-def read_weights(path, run_names):
-    """Reads the weights of the runs from a JSON file such as `{"cnn_0": 1.0, "resnet_0": 2.5}`.
-
-    Args:
-        path: Path of the file.
-        run_names: Names of the runs, in the order of the result.
-
-    Returns:
-        Float64 array of shape `(runs,)`, none negative, rescaled to sum to 1.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        UserError: If it is not JSON, or does not give each run, and nothing else, a finite
-            weight that is not negative; or if all are 0.
-    """
-    path = pathlib.Path(path)
-    try:
-        named = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f'There is no file of weights {path}. Write one, such as {{"{run_names[0]}": 1.0, ...}}, '
-            "with one weight per run."
-        ) from None
-    except ValueError as error:  # of the JSON or of the UTF-8
-        raise UserError(f"{path} must be a JSON file. Received: {error}.") from None
-    if not isinstance(named, dict):
-        raise UserError(
-            f'{path} must hold one object such as {{"{run_names[0]}": 1.0, ...}}. '
-            f"Received: {type(named).__name__}."
-        )
-    missing = [name for name in run_names if name not in named]
-    unknown = [name for name in named if name not in run_names]
-    if missing or unknown:
-        raise UserError(
-            f"{path} must give one weight per run ({', '.join(run_names)}). "
-            f"Missing: {', '.join(missing) or 'none'}. Unknown: {', '.join(unknown) or 'none'}."
-        )
-    for name, weight in named.items():
-        is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
-        if not is_number or not math.isfinite(weight) or weight < 0:
-            raise UserError(
-                f"The weight of {name} in {path} must be a finite number, 0 or more. Received: {weight!r}."
-            )
-    weights = np.array([named[name] for name in run_names], np.float64)
-    if not weights.any():
-        raise UserError(f"{path} must give at least one run a weight above 0. Received: all 0.")
-    return weights / weights.sum()

@@ -1,10 +1,8 @@
-import json
-
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from fer_ensemble.ensemble.weights import choose_greedily, choose_weights, read_weights
+from fer_ensemble.ensemble.weight_search import choose_greedily, choose_weights
 from fer_ensemble.scoring.metrics import log_loss
 
 RUNS = ("cnn_0", "resnet_0")
@@ -106,38 +104,6 @@ def test_an_image_that_was_not_predicted_is_an_error():
 def test_a_label_too_few_is_an_error():
     with pytest.raises(ValueError, match=r"Received: shapes \(2, 3, 2\) and \(2,\)"):
         choose_weights(np.full((2, 3, 2), 0.5), [0, 0])
-
-
-def test_weights_from_a_file_come_in_the_order_of_the_runs_and_sum_to_1(tmp_path):
-    path = tmp_path / "weights.json"
-    path.write_text(json.dumps({"resnet_0": 3, "cnn_0": 1.0}))
-    np.testing.assert_allclose(read_weights(path, RUNS), [0.25, 0.75], atol=1e-15)
-
-
-def test_a_file_that_is_not_there_is_an_error_with_its_path(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no file of weights .*missing\.json.*one weight per run"):
-        read_weights(tmp_path / "missing.json", RUNS)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("cnn_0: 1", "must be a JSON file. Received: Expecting value"),
-        ("[1, 2]", "must hold one object such as .*Received: list"),
-        ('{"cnn_0": 1}', "Missing: resnet_0. Unknown: none"),
-        ('{"cnn_0": 1, "resnet_0": 1, "vgg_0": 1}', "Missing: none. Unknown: vgg_0"),
-        ('{"cnn_0": 1, "resnet_0": -1}', "weight of resnet_0 .*0 or more. Received: -1"),
-        ('{"cnn_0": 1, "resnet_0": NaN}', "weight of resnet_0 .*Received: nan"),
-        ('{"cnn_0": "1", "resnet_0": 1}', "weight of cnn_0 .*Received: '1'"),
-        ('{"cnn_0": true, "resnet_0": 1}', "weight of cnn_0 .*Received: True"),
-        ('{"cnn_0": 0, "resnet_0": 0}', "at least one run a weight above 0"),
-    ],
-)
-def test_a_file_that_does_not_give_each_run_its_weight_is_an_error(tmp_path, content, message):
-    path = tmp_path / "weights.json"
-    path.write_text(content)
-    with pytest.raises(ValueError, match=message):
-        read_weights(path, RUNS)
 
 
 def test_greedy_selection_is_at_least_as_accurate_as_the_best_run():

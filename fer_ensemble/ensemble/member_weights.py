@@ -1,13 +1,14 @@
-"""The ways to weigh the members of an ensemble."""
+"""The weights of an ensemble's members, by one of several rules."""
 
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import UNLABELLED
-from fer_ensemble.ensemble.parts import run_of
-from fer_ensemble.ensemble.weights import choose_greedily, choose_weights, read_weights
+from fer_ensemble.ensemble.parts import Part, run_of
+from fer_ensemble.ensemble.weight_search import choose_greedily, choose_weights
+from fer_ensemble.ensemble.weights_file import read_weights
 
-WAYS = {
+WEIGHTINGS = {
     "equal": "every member counts the same",
     "oof": "the runs' weights with the smallest log-loss out of fold",
     "greedy": "25 runs, each the one that helps the out-of-fold accuracy most",
@@ -15,23 +16,23 @@ WAYS = {
 }
 
 
-def resolve_way(way, oof):
-    """Returns `way`, and for `auto` what it stands for: `oof` if members held images out, else `equal`.
+def resolve_weighting(weighting: str, oof: Part) -> str:
+    """Returns `weighting`, and for `auto` what it stands for: `oof` if members held images out, else `equal`.
 
     Args:
-        way: As for `weigh_members`, or `auto`.
+        weighting: As for `weigh_members`, or `auto`.
         oof: The out-of-fold `Part`.
     """
-    if way != "auto":
-        return way
+    if weighting != "auto":
+        return weighting
     return "oof" if _held_out(oof) else "equal"
 
 
-def weigh_members(way, oof, public):
+def weigh_members(weighting: str, oof: Part, public: Part | None) -> np.ndarray:
     """Returns the weight of each member.
 
     Args:
-        way: One of `WAYS`, or the path of a JSON file with a weight for each run.
+        weighting: One of `WEIGHTINGS`, or the path of a JSON file with a weight for each run.
         oof: The out-of-fold `Part`.
         public: The `Part` of PublicTest; only `public` looks at it.
 
@@ -40,28 +41,28 @@ def weigh_members(way, oof, public):
         weigh the same, except with `public`.
 
     Raises:
-        FileNotFoundError: If `way` is neither, nor a file.
+        FileNotFoundError: If `weighting` is neither, nor a file.
         UserError: If there is nothing to choose on, or the file is not as it should be.
     """
     members = list(oof.members)
-    if way == "equal":
+    if weighting == "equal":
         return np.full(len(members), 1 / len(members))
-    if way == "public":
+    if weighting == "public":
         if public is None or not (public.labels != UNLABELLED).any():
             raise UserError("`weights` public needs labelled images in PublicTest. Received: none.")
         return choose_weights(np.stack([public.members[member] for member in members]), public.labels)
     runs = sorted({run_of(member) for member in members})
-    if way in WAYS:
+    if weighting in WEIGHTINGS:
         if not _held_out(oof):
             raise UserError(
-                f"`weights` {way} needs images that were held out, but no member held any out: they were trained "
-                "with --fold=none and without --holdout. Take --weights=equal."
+                f"`weights` {weighting} needs images that were held out, but no member held any out: they were "
+                "trained with --fold=none and without --holdout. Take --weights=equal."
             )
-        choose = choose_weights if way == "oof" else choose_greedily
+        choose = choose_weights if weighting == "oof" else choose_greedily
         held_out_by_all = ~np.isnan(oof.runs).any(axis=(0, 2))
         weights = choose(oof.runs, np.where(held_out_by_all, oof.labels, UNLABELLED))
     else:
-        weights = read_weights(way, runs)
+        weights = read_weights(weighting, runs)
     shares = np.array([weights[runs.index(run_of(member))] for member in members])
     return shares / shares.sum()
 

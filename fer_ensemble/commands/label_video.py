@@ -1,0 +1,52 @@
+"""What `fer-ensemble label` writes of a video."""
+
+import pathlib
+
+from fer_ensemble.base.atomic_files import write_text
+from fer_ensemble.classifier.video import label_frames
+from fer_ensemble.classifier.video_summary import VideoSummary
+from fer_ensemble.commands.label_outputs import write_crops
+from fer_ensemble.report.video_page import format_time, format_video_page
+
+
+class VideoOutputs:
+    """One video on its way through: its frames, and what is written of them besides the records.
+
+    Attributes:
+        seen: How many frames were looked at.
+    """
+
+    def __init__(self, classifier, path, name, options):
+        self._classifier, self._path, self._name, self._options = classifier, path, name, options
+        self._summary = VideoSummary(classifier.class_names)
+        self.seen = 0
+
+    def frames(self):
+        """Yields each `LabelledFrame`; writes the annotated video and crops meanwhile, and the page at the end."""
+        options, classifier = self._options, self._classifier
+        frames = label_frames(classifier, self._path, options.every, options.smooth, options.threads or None)
+        if options.annotate:
+            from fer_ensemble.faces.annotated_video import annotate_video
+
+            output = pathlib.Path(options.annotate) / f"{self._name}.mp4"
+            frames = annotate_video(self._path, output, frames, classifier.class_names)
+        for frame in frames:
+            self.seen += 1
+            self._summary.add(frame)
+            if options.crops:
+                write_crops(options.crops, self._name, frame.faces)
+            yield frame
+        if options.report:
+            page = pathlib.Path(options.report) / f"{self._name}.html"
+            page.parent.mkdir(parents=True, exist_ok=True)
+            write_text(page, format_video_page(pathlib.Path(self._path).name, self._summary, options.smooth))
+
+    def summary(self):
+        """Returns a pair for each face of the table: its number, and what it showed for how long."""
+        lines = []
+        for one in self._summary.people():
+            shares = sorted(one.shares.items(), key=lambda pair: -pair[1])
+            texts = [f"{name} {100 * share:.0f} %" for name, share in shares if share >= 0.05]
+            span = f"{format_time(one.first)} to {format_time(one.last)}"
+            lines.append((one.id, f"{span}: {', '.join(texts)}"))
+        return lines

@@ -1,5 +1,6 @@
 """Connections that send nothing, or drop by drop, are closed; and there are not more of them than allowed."""
 
+import socket
 import time
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -22,6 +23,8 @@ def make_protocol(settings):
 
         def connection_made(self, transport):
             super().connection_made(transport)
+            # Else the body of each answer would wait for the client to acknowledge its head: 40 ms on Linux.
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._since = time.monotonic()  # the last request ended, or the connection began
             self._timer = None
             if len(self.connections) > settings.connections:

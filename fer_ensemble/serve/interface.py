@@ -24,6 +24,7 @@ _PROBABILITIES = {
     "description": "The probability of each class, by name: calibrated, 0 to 1, summing to 1.",
     "additionalProperties": {"type": "number"},
 }
+_VERSION = {"type": "integer", "description": "Grows when a field changes its meaning."}
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -80,7 +81,7 @@ FACES = {
     "responses": _answer(
         "The faces of the picture, or of the pictures of a form one after the other.",
         {
-            "schema_version": {"type": "integer"},
+            "schema_version": _VERSION,
             "faces": {"type": "array", "items": _FACE},
             "left_out": {"type": "integer", "description": "Faces beyond the most that are returned."},
         },
@@ -104,8 +105,11 @@ PREDICT = {
     "responses": _answer(
         "What each face shows, in the order in which they were sent.",
         {
-            "schema_version": {"type": "integer"},
-            "faces": {"type": "array", "items": {"type": "object", "properties": _EXPRESSION}},
+            "schema_version": _VERSION,
+            "faces": {
+                "type": "array",
+                "items": {"type": "object", "properties": _EXPRESSION, "description": "One answer for each face."},
+            },
         },
     ),
 }
@@ -113,12 +117,16 @@ MODEL = {
     "responses": _answer(
         "What the model is, and what the server takes.",
         {
-            "class_names": {"type": "array", "items": {"type": "string"}},
-            "unsure_below": {"type": "number"},
+            "class_names": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "The expressions that it tells apart.",
+            },
+            "unsure_below": {"type": "number", "description": "An answer whose probability is below is unsure."},
             "about": {"type": "object", "description": "What its file says of itself."},
             "card": {"type": "string", "description": "What people should know of it, in Markdown."},
-            "version": {"type": "string"},
-            "limits": {"type": "object"},
+            "version": {"type": "string", "description": "Of fer-ensemble."},
+            "limits": {"type": "object", "description": "Most bytes, pixels and faces of a request."},
         },
     )
 }
@@ -126,7 +134,7 @@ HEALTH = {
     "responses": _answer(
         "The server answers.",
         {
-            "status": {"type": "string"},
+            "status": {"type": "string", "description": "`ok`."},
             "requests": {"type": "integer", "description": "That are being worked on."},
         },
     )

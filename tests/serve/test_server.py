@@ -168,6 +168,7 @@ def test_nothing_is_written_and_nothing_is_logged(start_process, picture, tmp_pa
         for _ in range(3):
             assert server.post("/api/faces", body + b"\r\n--x--\r\n", "multipart/form-data; boundary=x")[0] == 200
             assert server.post("/api/faces", picture[:2000])[0] == 415
+            assert server.post("/api/faces", b"nonsense", "multipart/form-data; boundary=x")[0] == 400
         code, said = server.end()
     assert (code, said) == (0, "Ctrl-C ends it.\n")
     assert not list(tmp_path.rglob("*"))

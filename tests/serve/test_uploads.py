@@ -32,12 +32,16 @@ def test_each_part_of_a_form_is_a_file_with_its_name():
     ]
 
 
+def test_what_curl_calls_a_form_is_a_file_too():
+    (upload,) = parse_uploads(b"\x89PNG", "application/x-www-form-urlencoded")
+    assert upload.content == b"\x89PNG"
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
         (b"", "image/png", 400),
         (b"{}", "application/json", 415),
-        (b"a=b", "application/x-www-form-urlencoded", 415),
         (b"<p>", "text/html", 415),
         (b"", FORM, 400),
         (b"nonsense", FORM, 400),

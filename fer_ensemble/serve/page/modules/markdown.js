@@ -44,7 +44,7 @@ function renderCell(cell, head, index) {
   return index || head ? make("td", {}, ...renderLine(cell)) : make("th", { scope: "row" }, ...renderLine(cell));
 }
 
-function renderLine(text) {
+export function renderLine(text) {
   return text.split(/(\*\*[^*]+\*\*|`[^`]+`|\[[^\]]+\]\([^)\s]+\))/).filter(Boolean).map((part) => {
     if (/^\*\*.+\*\*$/.test(part)) return make("strong", {}, part.slice(2, -2));
     if (/^`.+`$/.test(part)) return make("code", {}, part.slice(1, -1));

@@ -23,6 +23,7 @@ from fer_ensemble.evaluation.robustness import (
     check_baseline,
     describe_robustness,
     fingerprint_faces,
+    read_known,
     table_of,
 )
 from fer_ensemble.report.csv_tables import write_csv
@@ -133,8 +134,8 @@ def choose_folder(named, options) -> pathlib.Path:
 def _measure_robustness(named, faces, options, folder):
     baseline = _find_baseline(options, faces)
     path = folder / "robustness.json"
-    known = _read_known(path, named, faces)
-    if known is not None:
+    known = read_known(path, named.sha256)
+    if known is not None and known["faces_sha256"] == faces.fingerprint:
         return known
     with Progress(f"{named.name}: FER2013-C", f"of {len(CONDITIONS)} conditions") as progress:
         answers = answer_corrupted(
@@ -172,17 +173,6 @@ def _find_baseline(options, faces):
             f"Received: {baseline['faces']}, seed {baseline['seed']}."
         )
     return None
-
-
-def _read_known(path, named, faces):
-    if named.sha256 is None or not path.is_file():
-        return None
-    try:
-        known = check_baseline(_read_json(path), path)
-    except UserError:
-        return None
-    same = (known["network"]["sha256"], known["faces_sha256"]) == (named.sha256, faces.fingerprint)
-    return known if same else None
 
 
 def _read_json(path):

@@ -2,16 +2,20 @@
 
 import pathlib
 
-from fer_ensemble.base.atomic_files import write_text
+from fer_ensemble.base.atomic_files import hash_file, write_text
+from fer_ensemble.ensemble import ensemble_file
 from fer_ensemble.ensemble.held_out_calibration import TEST
 from fer_ensemble.ensemble.parts import OOF
 from fer_ensemble.evaluation.label_noise import find_likely_wrong
 from fer_ensemble.evaluation.part_scores import correctness
 from fer_ensemble.evaluation.predicted_images import votes_of
+from fer_ensemble.evaluation.robustness import read_known
 from fer_ensemble.evaluation.voters import majority_labels
+from fer_ensemble.report.corruption_pictures import draw_strips
 from fer_ensemble.report.galleries import show_conflicts, show_likely_wrong, show_mistakes
 from fer_ensemble.report.result_files import write_likely_wrong, write_results
 from fer_ensemble.report.result_page import format_html
+from fer_ensemble.report.robustness_section import format_robustness
 from fer_ensemble.report.score_tables import TITLES
 from fer_ensemble.scoring.comparisons import compare_pairs
 
@@ -47,8 +51,22 @@ def write_result_folder(
             galleries.append(show_mistakes(known[name], part, probabilities, report["class_names"], TITLES[name]))
     if known:
         galleries.append(show_conflicts(next(iter(known.values())), report["copies"]["conflicts"]))
-    page = format_html(report, [gallery for gallery in galleries if gallery], records, histories)
+    page = format_html(
+        report,
+        [gallery for gallery in galleries if gallery],
+        records,
+        histories,
+        _describe_robustness(output, known),
+    )
     write_text(output / "report.html", page)
+
+
+def _describe_robustness(output, known):
+    """The section on worse pictures, if `fer-ensemble evaluate` asked this very ensemble about them; else None."""
+    saved = output / ensemble_file.NAME
+    found = read_known(output / "robustness.json", hash_file(saved)) if saved.is_file() else None
+    dataset = next(iter(known.values()), None)
+    return found and format_robustness(found, None if dataset is None else draw_strips(dataset.images[0]))
 
 
 def _write_likely_wrong(output, report, part, probabilities, dataset):

@@ -1,6 +1,8 @@
 """How much worse a network gets where faces do: errors on FER2013-C, and what they are compared with."""
 
 import hashlib
+import json
+import pathlib
 from collections.abc import Callable
 
 import numpy as np
@@ -99,6 +101,20 @@ def fingerprint_faces(images, labels, seed: int) -> str:
     digest.update(np.ascontiguousarray(images))
     digest.update(np.ascontiguousarray(labels, np.int64))
     return digest.hexdigest()
+
+
+def read_known(path: pathlib.Path, sha256: str | None) -> dict | None:
+    """Returns what a `robustness.json` says, if there is one and it is of this network; else None.
+
+    Args:
+        path: Path of the file.
+        sha256: Of the file that tells the network from others; None: it cannot be told.
+    """
+    try:
+        known = check_baseline(json.loads(path.read_text(encoding="utf-8")), path)
+    except (OSError, ValueError):  # of the JSON, or as it is something else
+        return None
+    return known if sha256 is not None and known["network"]["sha256"] == sha256 else None
 
 
 def check_baseline(robustness, path) -> dict:

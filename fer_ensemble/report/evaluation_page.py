@@ -5,8 +5,7 @@ import pathlib
 from fer_ensemble.report.corruption_pictures import draw_strips
 from fer_ensemble.report.galleries import encode_face
 from fer_ensemble.report.html_page import render_page
-from fer_ensemble.report.result_plots import draw_reliability
-from fer_ensemble.report.robustness_plots import draw_risk_curves
+from fer_ensemble.report.robustness_plots import draw_reliabilities, draw_risk_curves
 from fer_ensemble.report.robustness_section import format_robustness
 
 TEMPLATE = pathlib.Path(__file__).with_name("evaluation_page.html.jinja")
@@ -32,7 +31,7 @@ def format_evaluation(scores: dict, robustness: dict | None, faces, faceless: di
         scores=scores,
         robustness=robustness,
         section=robustness and format_robustness(robustness, draw_strips(faces[0], seed)),
-        reliability=draw_reliability([], scores["calibration"]["bins"], "evaluation"),
+        reliability=draw_reliabilities({scores["network"]["name"]: scores["calibration"]["bins"]}, "reliability"),
         risk=draw_risk_curves(curves, "risk-faceless"),
         crops={kind: [encode_face(one) for one in crops[:CROPS_SHOWN]] for kind, crops in faceless.items()},
     )

@@ -22,7 +22,11 @@ MEANINGS = {
 
 
 def format_html(
-    report: dict, galleries: Sequence[Gallery], records: Sequence[dict], histories: dict[str, dict]
+    report: dict,
+    galleries: Sequence[Gallery],
+    records: Sequence[dict],
+    histories: dict[str, dict],
+    robustness: str | None = None,
 ) -> str:
     """Writes the page.
 
@@ -31,6 +35,7 @@ def format_html(
         galleries: Faces to show.
         records: The members' records, in the order of `report["members"]`.
         histories: The members' histories, as `draw_training_curves` takes them.
+        robustness: The section of `format_robustness`, if there is one.
 
     Returns:
         HTML, as text.
@@ -59,6 +64,7 @@ def format_html(
         reliability=reliability,
         curves=curves,
         galleries=galleries,
+        robustness=robustness,
         **describe_provenance(records),
         seconds=sum(report["training_seconds"].values()),
     )

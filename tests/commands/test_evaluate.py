@@ -136,3 +136,17 @@ def test_what_is_wrong_is_told_in_one_line(models, flags, expected, folder, data
         for named in load_networks(models):
             faces = load_faces(options, ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"))
             evaluate_network(named, faces, options, folder / "wrong")
+
+
+def test_an_ensemble_is_evaluated_with_its_members_and_its_report_shows_it(ensemble, data, python):
+    answer = python(
+        "-m", "fer_ensemble", "evaluate", ensemble, f"--data={data}", "--robustness", "--images=4"
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    robustness = json.loads((ensemble / "robustness.json").read_text(encoding="utf-8"))
+    assert 0 <= robustness["clean"]["members_error"] <= 1
+    assert "members' mean" in answer.stdout
+    assert "Worse pictures" not in (ensemble / "report.html").read_text(encoding="utf-8")
+    answer = python("predict.py", "--ensemble", ensemble, f"--data={data}")
+    assert answer.returncode == 0, answer.stderr
+    assert "Worse pictures" in (ensemble / "report.html").read_text(encoding="utf-8")

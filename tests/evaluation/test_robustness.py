@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from fer_ensemble.evaluation.robustness import (
     describe_robustness,
     each_condition,
     fingerprint_faces,
+    read_known,
     table_of,
 )
 
@@ -133,3 +136,18 @@ def test_other_faces_labels_or_seeds_have_another_fingerprint():
 def test_what_is_no_baseline_is_told(wrong):
     with pytest.raises(UserError, match=r"old\.json must be a robustness\.json of format 1"):
         check_baseline(wrong, "old.json")
+
+
+def test_what_is_known_is_that_of_the_same_network_alone(tmp_path):
+    path = tmp_path / "robustness.json"
+    assert read_known(path, "aa") is None
+    path.write_text("{", encoding="utf-8")
+    assert read_known(path, "aa") is None
+    found = describe_robustness(answers_with_errors(lambda name, strength: 1), LABELS, 0.5)
+    path.write_text(
+        json.dumps({"format_version": 1, "network": {"name": "a", "sha256": "aa"}, **found}), encoding="utf-8"
+    )
+    assert read_known(path, "aa")["mean_error"] == 0.25
+    assert read_known(path, "bb") is None
+    path.write_text(path.read_text(encoding="utf-8").replace('"aa"', "null"), encoding="utf-8")
+    assert read_known(path, None) is None  # a network that cannot be told from others

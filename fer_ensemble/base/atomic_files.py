@@ -5,10 +5,11 @@ import hashlib
 import os
 import pathlib
 import uuid
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Gives a temporary path to write to, and moves it to `path` when the block ends well.
 
     A process that is killed at any moment leaves the old file or the new one. The temporary file stands in the
@@ -34,13 +35,13 @@ def replacing(path):
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path, text):
+def write_text(path: pathlib.Path, text: str) -> None:
     """Writes a text file whole."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def hash_file(path):
+def hash_file(path: str | os.PathLike) -> str:
     """Returns the SHA-256 of a file, 64 hex digits."""
     with pathlib.Path(path).open("rb") as file:
         digest = hashlib.sha256()

@@ -87,7 +87,7 @@ def correctness(part: Part, run_names: Sequence[str], members: bool = True) -> d
     }
 
 
-def describe_classes(matrix, class_names):
+def describe_classes(matrix: np.ndarray, class_names: Sequence[str]) -> list[dict]:
     """Returns a dict for each class: `name`, `images`, `precision`, `recall` and `f1`, None where undefined."""
     scores = {name: values.tolist() for name, values in class_scores(matrix).items()}
     return [
@@ -100,7 +100,7 @@ def describe_classes(matrix, class_names):
     ]
 
 
-def describe_calibration(probabilities, labels):
+def describe_calibration(probabilities: np.ndarray, labels: np.ndarray) -> dict:
     """Returns what tells whether probabilities mean what they say: scores, errors and the bins of the plot."""
     bins = calibration_bins(probabilities, labels)
     return {

@@ -1,11 +1,15 @@
 """The confusion matrix as a picture."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.report.drawing import DOTS_PER_INCH, format_png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def draw_confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], title: str) -> bytes:
@@ -25,7 +29,7 @@ def draw_confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], title:
     return format_png(lay_out_confusion_matrix(matrix, class_names, title))
 
 
-def lay_out_confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], title: str):
+def lay_out_confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], title: str) -> "Figure":
     """Returns the picture of `draw_confusion_matrix` as a `matplotlib.figure.Figure`."""
     matrix = np.asarray(matrix)
     classes = len(class_names)

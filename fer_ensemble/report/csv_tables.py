@@ -2,8 +2,12 @@
 
 import pathlib
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from fer_ensemble.base.atomic_files import replacing
+
+if TYPE_CHECKING:
+    import pandas
 
 
 def write_csv(
@@ -23,7 +27,7 @@ def write_csv(
     write_frame(path, pandas.DataFrame([list(row) for row in rows], columns=list(columns), dtype=object), digits)
 
 
-def write_frame(path: pathlib.Path, frame, digits: str | None = None) -> None:
+def write_frame(path: pathlib.Path, frame: "pandas.DataFrame", digits: str | None = None) -> None:
     """Writes a `pandas.DataFrame`, without its index; arguments as for `write_csv`."""
     with replacing(path) as temporary:
         frame.to_csv(temporary, index=False, float_format=digits, lineterminator="\n", encoding="utf-8")

@@ -6,6 +6,11 @@ and keep every figure alive.
 
 import io
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 100
 
@@ -15,7 +20,7 @@ RUN_COLOURS = ("#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#009E73", "#CC79A7",
 INK = "#010203"  # stands for the colour of the text around an SVG, light or dark
 
 
-def make_panel(width: float, height: float):
+def make_panel(width: float, height: float) -> tuple["Figure", "Axes"]:
     """Returns a `matplotlib.figure.Figure` of one panel, sizes in inches, whose ink is `INK`, and its axes."""
     from matplotlib.figure import Figure
 
@@ -30,7 +35,7 @@ def make_panel(width: float, height: float):
     return figure, axes
 
 
-def format_svg(figure, name: str) -> str:
+def format_svg(figure: "Figure", name: str) -> str:
     """The figure as an SVG element: transparent, its ink that of the text around it, its ids its own."""
     import matplotlib
 
@@ -45,7 +50,7 @@ def format_svg(figure, name: str) -> str:
     return re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", text)
 
 
-def format_png(figure) -> bytes:
+def format_png(figure: "Figure") -> bytes:
     """The figure as PNG, without the name and version of the software, which would change the bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

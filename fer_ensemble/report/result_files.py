@@ -3,6 +3,7 @@
 import json
 import pathlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from fer_ensemble.report.csv_tables import write_csv, write_frame
 from fer_ensemble.report.score_tables import TITLES
 from fer_ensemble.scoring.calibration import Calibration
 from fer_ensemble.scoring.metrics import predicted_labels
+
+if TYPE_CHECKING:
+    import pandas
 
 USAGES = {OOF: TRAINING, SPLITS[PUBLIC_TEST]: PUBLIC_TEST, SPLITS[PRIVATE_TEST]: PRIVATE_TEST}
 
@@ -54,7 +58,7 @@ def write_results(
 
 def tabulate_predictions(
     parts: dict[str, Part], class_names: Sequence[str], calibrations: dict[str, Calibration] | None = None
-):
+) -> "pandas.DataFrame":
     """Lists the ensemble's predictions, a row for each image that it predicts.
 
     Args:

@@ -3,10 +3,14 @@
 import dataclasses
 import difflib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.variations import READERS
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 FORMS = "log:LOW:HIGH, uniform:LOW:HIGH, int:LOW:HIGH or choice:A,B,..."
 KINDS = {float: ("uniform", "log", "choice"), int: ("int", "log", "choice"), bool: ("choice",), str: ("choice",)}
@@ -31,8 +35,8 @@ class Range:
     def __str__(self):
         return f"{self.kind}:{(',' if self.kind == 'choice' else ':').join(map(format_value, self.values))}"
 
-    def distribution(self):
-        """Returns it as Optuna has it, an `optuna.distributions.BaseDistribution`."""
+    def distribution(self) -> "BaseDistribution":
+        """Returns it as Optuna has it."""
         from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
         if self.kind == "choice":

@@ -7,7 +7,8 @@ import numpy as np
 from fer_ensemble.report.drawing import INK, format_svg, make_panel
 from fer_ensemble.sweep.search_ranges import Range, format_value
 
-COLOUR, BEST_COLOUR = "#0072B2", "#D55E00"
+# Both are seen on light and on dark paper.
+COLOUR, BEST_COLOUR = "#2F93D0", "#D55E00"
 
 
 def draw_progress(numbers: Sequence[int], values: Sequence[float], maximize: bool, label: str) -> str:
@@ -26,7 +27,7 @@ def draw_progress(numbers: Sequence[int], values: Sequence[float], maximize: boo
 
     figure, axes = make_panel(4.4, 3.4)
     best = (np.maximum if maximize else np.minimum).accumulate(values)
-    axes.plot(numbers, values, "o", color=COLOUR, markersize=5, alpha=0.7, label="trial")
+    axes.plot(numbers, values, "o", color=COLOUR, markersize=5, label="trial")
     axes.step(numbers, best, where="post", color=BEST_COLOUR, linewidth=1.5, label="best so far")
     axes.set_xlabel("trial")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -56,7 +57,7 @@ def draw_setting(one: Range, tried: Sequence, values: Sequence[float], best: int
     elif one.kind == "log":
         axes.set_xscale("log")
         axes.tick_params(axis="x", which="minor", labelcolor=INK, color=INK)
-    axes.plot(tried, values, "o", color=COLOUR, markersize=5, alpha=0.7)
+    axes.plot(tried, values, "o", color=COLOUR, markersize=5)
     axes.plot(tried[best], values[best], "o", color=BEST_COLOUR, markersize=8)
     axes.set_xlabel(one.name)
     axes.set_ylabel(label)

@@ -44,6 +44,7 @@ def main(arguments):
     from fer_ensemble.classifier.classifier import load
 
     classifier = load(flags.FLAGS.model, unsure_below=flags.FLAGS.unsure_below)
+    server.warm_up(classifier)
 
     def tell():
         print(f"Listening on {server.address_of(listening, settings)}", flush=True)

@@ -6,10 +6,12 @@ import signal
 import socket
 import threading
 
+import numpy as np
 import uvicorn
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.stop_signals import STOP_SIGNALS
+from fer_ensemble.data.dataset import IMAGE_SIZE
 from fer_ensemble.serve.application import build_application
 from fer_ensemble.serve.connections import MOST_HEADER_BYTES, make_protocol
 
@@ -41,6 +43,16 @@ def address_of(listening, settings):
     host = f"[{host}]" if ":" in host else host
     # What stands after # stays in the browser: it is in no request and no log.
     return f"http://{host}:{port}/" + (f"#token={settings.token}" if settings.token else "")
+
+
+def warm_up(classifier):
+    """Asks a classifier once, so that what is missing is told before anybody asks, and no request waits for it.
+
+    Args:
+        classifier: A `Classifier`.
+    """
+    classifier.find(np.zeros((64, 64, 3), np.uint8))
+    classifier.predict(np.zeros((1, IMAGE_SIZE, IMAGE_SIZE), np.uint8))
 
 
 def make_server(classifier, settings, card="", ready=lambda: None):

@@ -119,13 +119,26 @@ class _Office:
             uploads = await self._receive(request, ticket)
             limits = self.settings.faces, self.settings.most_pixels
             finder = self._finder(detection_size)
-            records, left_out = [], 0
+            records, problems, left_out = [], [], 0
             for upload in uploads:
-                found, more = await self.desk.run(ticket, work.find_faces, finder, upload, *limits)
+                try:
+                    found, more = await self.desk.run(ticket, work.find_faces, finder, upload, *limits)
+                except Refused as refusal:
+                    if len(uploads) == 1 or refusal.status == 503:
+                        raise
+                    problems.append({"file": upload.name or None, "problem": refusal.message})
+                    continue
                 probabilities = await self._ask(np.stack([one.crop for one in found])) if found else ()
                 records += work.describe_found(found, probabilities, finder, upload.name or None, crops)
                 left_out += more
-        return {"schema_version": SCHEMA_VERSION, "faces": records, "left_out": left_out}
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "class_names": list(finder.class_names),
+            "unsure_below": finder.unsure_below,
+            "faces": records,
+            "problems": problems,
+            "left_out": left_out,
+        }
 
     async def predict(self, request):
         """Answers `/api/predict`."""

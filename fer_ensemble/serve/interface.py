@@ -25,6 +25,14 @@ _PROBABILITIES = {
     "additionalProperties": {"type": "number"},
 }
 _VERSION = {"type": "integer", "description": "Grows when a field changes its meaning."}
+_CLASSES = {
+    "class_names": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "The expressions that it tells apart.",
+    },
+    "unsure_below": {"type": "number", "description": "An answer whose probability is below is unsure."},
+}
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -82,7 +90,13 @@ FACES = {
         "The faces of the picture, or of the pictures of a form one after the other.",
         {
             "schema_version": _VERSION,
+            **_CLASSES,
             "faces": {"type": "array", "items": _FACE},
+            "problems": {
+                "type": "array",
+                "items": {"type": "object"},
+                "description": "`file` and `problem` of each picture of a form that could not be read.",
+            },
             "left_out": {"type": "integer", "description": "Faces beyond the most that are returned."},
         },
     ),
@@ -117,12 +131,7 @@ MODEL = {
     "responses": _answer(
         "What the model is, and what the server takes.",
         {
-            "class_names": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "The expressions that it tells apart.",
-            },
-            "unsure_below": {"type": "number", "description": "An answer whose probability is below is unsure."},
+            **_CLASSES,
             "about": {"type": "object", "description": "What its file says of itself."},
             "card": {"type": "string", "description": "What people should know of it, in Markdown."},
             "version": {"type": "string", "description": "Of fer-ensemble."},

@@ -100,10 +100,10 @@ def start_thread():
 
     running = []
 
-    def start(classifier, **settings):
+    def start(classifier, card="", **settings):
         settings = ServeSettings(port=0, **settings)
         listening, ready = listen(settings), threading.Event()
-        server = make_server(classifier, settings, ready=ready.set)
+        server = make_server(classifier, settings, card, ready.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         client = Client(f"http://127.0.0.1:{listening.getsockname()[1]}")
         thread.start()

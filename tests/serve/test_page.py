@@ -39,6 +39,12 @@ MAKE_TRANSFER = """([name, kind, encoded]) => {
     return transfer;
 }"""
 
+# Those of `fer-ensemble label --csv`.
+CSV_HEAD = (
+    "schema_version,file,frame,time,face,box_left,box_top,box_width,box_height,left_eye_x,left_eye_y,right_eye_x,"
+    "right_eye_y,nose_x,nose_y,left_mouth_x,left_mouth_y,right_mouth_x,right_mouth_y,detector_score,expression,"
+    "probability,angry,disgust,fear,happy,sad,surprise,neutral,unsure,smoothing,problem"
+)
 RUN_AXE = """() => axe.run().then((answer) =>
     answer.violations.map((one) => [one.id, one.help, one.nodes.map((node) => node.html.slice(0, 200))]))"""
 
@@ -183,7 +189,9 @@ def test_what_was_found_can_be_taken_along(open_page, files, classifier, party):
         return waiting.value.suggested_filename, pathlib.Path(waiting.value.path()).read_bytes()
 
     name, content = download("Download as JSON")
-    records = json.loads(content)
+    document = json.loads(content)
+    records = document["faces"]
+    assert list(document) == ["schema_version", "class_names", "unsure_below", "faces", "problems"]
     should = [
         face.to_record(file="party.png", id=number) for number, face in enumerate(classifier.find_faces(party))
     ]
@@ -195,7 +203,11 @@ def test_what_was_found_can_be_taken_along(open_page, files, classifier, party):
     name, content = download("Download as CSV")
     rows = list(csv.DictReader(io.StringIO(content.decode())))
     assert name == "faces.csv" and [row["file"] for row in rows] == ["party.png"] * 5 + ["one, alone.jpg"]
-    assert [float(row["probability"]) for row in rows] == [record["probability"] for record in records]
+    assert ",".join(rows[0]) == CSV_HEAD
+    for row, record in zip(rows, records, strict=True):
+        assert [float(row[name]) for name in ("probability", "box_top", "nose_x", "sad")] == [
+            record["probability"], record["box"][1], record["landmarks"][2][0], record["probabilities"]["sad"]
+        ]  # fmt: skip
     name, content = download("Download annotated pictures")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
@@ -243,10 +255,22 @@ def test_the_camera_is_followed_and_stops_when_the_tab_is_hidden(open_page, acto
 def test_the_page_about_the_model_names_its_limits(open_page, classifier):
     page = open_page("#model")
     text = page.locator("#view-model")
-    expect(text).to_contain_text("What it cannot do")
+    expect(text).to_contain_text(re.compile("What it cannot do|What it is not for"))
     for name in classifier.class_names:
         expect(text).to_contain_text(name)
-    expect(text).to_contain_text("forbidden in the European Union")
+    expect(text).to_contain_text("AI Act")
+
+
+def test_the_card_of_a_model_is_shown_as_it_is_meant(open_page, start_thread, classifier):
+    table = "| class | recall |\n| --- | --- |\n| sad | 51 % |"
+    card = f"# Title\n\nSays **much**, `all`.\n\n## Scores\n\n{table}\n\n- one\n- <b>two</b>\n"
+    page = open_page("#model", start_thread(classifier, card=card).address)
+    shown = page.locator("#model")
+    expect(shown.get_by_role("heading", name="Scores")).to_be_visible()
+    expect(shown.locator("strong")).to_have_text("much")
+    expect(shown.get_by_role("row")).to_have_text([re.compile("class.*recall"), re.compile("sad.*51 %")])
+    expect(shown.locator("li")).to_have_text(["one", "<b>two</b>"])
+    assert not page.get_by_text("What it cannot do").count()
 
 
 def test_the_page_for_programs_is_made_of_the_interface_itself(open_page):
@@ -277,7 +301,7 @@ def stages(page, files):
     choose(page, files)
     expect(page.locator(".found")).to_have_text(["5 faces", "1 face"])
     yield "pictures"
-    for link, wanted in (("About this model", "What it cannot do"), ("For programs", "Addresses")):
+    for link, wanted in (("About this model", "What this server takes"), ("For programs", "Addresses")):
         page.get_by_role("link", name=link, exact=True).click()
         expect(page.get_by_role("heading", name=wanted)).to_be_visible()
         yield link

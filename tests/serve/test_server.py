@@ -57,6 +57,14 @@ def test_a_form_brings_several_pictures_each_with_its_name(server, picture, scen
     assert "crop" not in answer["faces"][0]
 
 
+def test_of_several_pictures_a_damaged_one_is_named_and_the_others_are_read(server, picture):
+    start = b'--x\r\nContent-Disposition: form-data; name="p"; filename="%s"\r\n\r\n%s\r\n'
+    body = start % (b"bad.png", b"nothing") + start % (b"good.png", picture) + b"--x--\r\n"
+    status, _, answer = server.post("/api/faces", body, "multipart/form-data; boundary=x")
+    assert (status, len(answer["faces"])) == (200, 5)
+    assert [one["file"] for one in answer["problems"]] == ["bad.png"]
+
+
 def test_a_picture_without_a_face_has_none(server, scenes):
     status, _, answer = server.post("/api/faces", scenes.encode(np.full((100, 120, 3), 90, np.uint8)))
     assert (status, answer["faces"], answer["left_out"]) == (200, [], 0)

@@ -5,14 +5,20 @@ import { make } from "./elements.js";
 import { zip } from "./zip.js";
 
 const QUALITY = 0.92;
+const SCHEMA_VERSION = 1;
+const BEGINNING = ["schema_version", "file", "frame", "time", "face"];
+const BOX = ["box_left", "box_top", "box_width", "box_height"];
+const LANDMARKS = ["left_eye", "right_eye", "nose", "left_mouth", "right_mouth"].flatMap((name) => [`${name}_x`, `${name}_y`]);
+const END = ["unsure", "smoothing", "problem"];
 
-export function downloadJson(pictures) {
-  const records = recordsOf(pictures);
-  save(new Blob([`${JSON.stringify(records, null, 2)}\n`], { type: "application/json" }), "faces.json");
+export function downloadJson(pictures, model) {
+  const { class_names, unsure_below } = model;
+  const document = { schema_version: SCHEMA_VERSION, class_names, unsure_below, faces: recordsOf(pictures), problems: problemsOf(pictures) };
+  save(new Blob([`${JSON.stringify(document, null, 2)}\n`], { type: "application/json" }), "faces.json");
 }
 
-export function downloadCsv(pictures) {
-  save(new Blob([toCsv(recordsOf(pictures))], { type: "text/csv" }), "faces.csv");
+export function downloadCsv(pictures, model) {
+  save(new Blob([toCsv(recordsOf(pictures), model.class_names)], { type: "text/csv" }), "faces.csv");
 }
 
 export async function downloadAnnotated(pictures) {
@@ -32,15 +38,20 @@ function recordsOf(pictures) {
   return pictures.flatMap((picture) => picture.faces.map(({ crop, ...record }) => record));
 }
 
-export function toCsv(records) {
-  const rows = records.map(flatten);
-  const columns = Object.keys(rows[0] ?? {});
-  return [columns, ...rows.map((row) => columns.map((column) => row[column]))].map((row) => `${row.map(cell).join(",")}\n`).join("");
+function problemsOf(pictures) {
+  return pictures.filter((picture) => picture.state === "wrong").map(({ name, message }) => ({ file: name, problem: message }));
+}
+
+function toCsv(records, classNames) {
+  const columns = [...BEGINNING, ...BOX, ...LANDMARKS, "detector_score", "expression", "probability", ...classNames, ...END];
+  const rows = records.map(flatten).map((row) => columns.map((column) => row[column]));
+  return [columns, ...rows].map((row) => `${row.map(cell).join(",")}\n`).join("");
 }
 
 function flatten({ box, landmarks, probabilities, ...record }) {
-  const names = ["left", "top", "width", "height"];
-  return { ...record, ...Object.fromEntries(names.map((name, index) => [name, box[index]])), ...probabilities };
+  const points = (landmarks ?? []).flat();
+  const named = (names, values) => Object.fromEntries(names.map((name, index) => [name, values[index]]));
+  return { ...record, ...named(BOX, box), ...named(LANDMARKS, points), ...probabilities };
 }
 
 function cell(value) {

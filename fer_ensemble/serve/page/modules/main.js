@@ -222,8 +222,8 @@ const DEEDS = {
   choose: () => find("files").click(),
   camera: startCamera,
   stop: () => camera.stop(""),
-  csv: () => downloadCsv(pictures.list),
-  json: () => downloadJson(pictures.list),
+  csv: () => downloadCsv(pictures.list, model),
+  json: () => downloadJson(pictures.list, model),
   annotated: () => downloadAnnotated(pictures.list).catch((error) => say(error.message, "wrong")),
   clear: () => {
     for (const picture of [...pictures.list]) pictures.remove(picture);

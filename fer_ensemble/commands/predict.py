@@ -48,17 +48,18 @@ def report_ensemble(options) -> None:
         return report_tables(folder, members, histories, splits, options.data, options.output if elsewhere else "")
 
     dataset, own_data = find_data(options.data, members[0].record)
+    tests = [name for name in splits if name != OOF]
+    if options.data and not own_data and not any(len(dataset.split(SPLITS.index(name))) for name in tests):
+        raise UserError(
+            f"{options.data} must have images of PublicTest or PrivateTest to predict, but has none that --splits="
+            f"{options.splits} names. The images that the members held out are predicted without --data."
+        )
     predictor = Predictor(options.tta, options.precision)
     parts = _predict_parts(members, dataset if options.data else None, predictor)
     if own_data:
         for name, part in parts.items():
             check_labels(part, dataset, name)
     shown = [name for name in splits if name in parts and len(parts[name].rows)]
-    if options.data and not own_data and set(shown) <= {OOF}:
-        raise UserError(
-            f"{options.data} must have images of PublicTest or PrivateTest to predict, but has none that --splits="
-            f"{options.splits} names. The images that the members held out are predicted without --data."
-        )
     if not shown:
         raise UserError(f"`splits` must name images that the members predicted. Received: {options.splits}.")
 

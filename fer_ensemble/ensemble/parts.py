@@ -60,9 +60,15 @@ def join_parts(name, members, predictions):
     known = np.zeros(len(rows), bool)
     spread = {}
     for member, part in zip(members, predictions, strict=True):
-        if name != OOF and len(part.rows) != len(rows):
+        if name != OOF and len(part.rows) != len(predictions[0].rows):
             raise UserError(
-                f"{member.folder} predicted {len(part.rows)} images of {name}, other members {len(rows)}."
+                f"{member.folder} predicted {len(part.rows)} images of {name}, the members before it "
+                f"{len(predictions[0].rows)}. Train it again with --overwrite."
+            )
+        if name != OOF and len(part.rows) != np.isin(part.rows, predictions[0].rows).sum():
+            raise UserError(
+                f"{member.folder} predicted other images of {name} than the members before it. "
+                "Train it again with --overwrite."
             )
         places = np.searchsorted(rows, part.rows)
         differs = (labels[places] != part.labels) | (copies[places] != part.copies)

@@ -103,7 +103,7 @@ def _read(model, path, settings):
 
         return read_torchvision(_readable(load_file, path), model)
     if path.suffix == ".keras":
-        found = _readable(lambda path: keras.saving.load_model(path, compile=False), path)
+        found = _readable(lambda path: keras.saving.load_model(path, compile=False, safe_mode=True), path)
     else:
         found = build_model(settings, _readable(_count_classes, path))
         _readable(found.load_weights, path)

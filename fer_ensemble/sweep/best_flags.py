@@ -3,15 +3,17 @@
 import dataclasses
 import pathlib
 
+from optuna.trial import FrozenTrial
+
 from fer_ensemble.base.atomic_files import write_text
-from fer_ensemble.sweep.trial_results import TrialResult, flag_value, format_params
+from fer_ensemble.sweep.trial_table import flag_value, format_params
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 
 BEST_FLAGS = "best.flags"
 
 
 def write_best_flags(
-    path: pathlib.Path, best: TrialResult, settings: TrainingSettings, options: TrainingOptions, fold: str
+    path: pathlib.Path, best: FrozenTrial, settings: TrainingSettings, options: TrainingOptions, fold: str
 ) -> None:
     """Writes the best trial's settings as a flag file for `model_train.py` and `splitscript.sh`.
 

@@ -11,6 +11,7 @@ from fer_ensemble.base.atomic_files import write_text
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.store import load_dataset
 from fer_ensemble.launch.plan import parse_folds
+from fer_ensemble.report.csv_tables import write_frame
 from fer_ensemble.sweep.best_flags import BEST_FLAGS, write_best_flags
 from fer_ensemble.sweep.search_ranges import parse_search
 from fer_ensemble.sweep.shared_study import NoTrialLeft, locked, open_study, trial_folder
@@ -28,7 +29,7 @@ from fer_ensemble.sweep.trial import (
     train_trial,
 )
 from fer_ensemble.sweep.trial_display import TrialDisplay
-from fer_ensemble.sweep.trial_results import FAILED, find_best, format_results, list_results, write_trials
+from fer_ensemble.sweep.trial_table import find_best, flag_value, format_trials, tabulate_trials
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 
 # So many of this process in a row, and it is not the values that are to blame.
@@ -58,7 +59,6 @@ class Sweep:
         variations: Sequence[str] = (),
     ):
         self._ranges = parse_search(search, settings)
-        self._names = [one.name for one in self._ranges]
         self._folds = parse_folds(sweep.folds)
         self._settings, self._options, self._sweep, self._variations = settings, options, sweep, list(variations)
         choose_settings(settings, variations, {})  # refuses what cannot be read
@@ -77,7 +77,7 @@ class Sweep:
         del flags["fold"]
         maximize = OBJECTIVES[sweep.objective].maximize
         self._study = open_study(self._folder, flags, maximize, sweep.prune != "none", sweep.trials, self._ranges)
-        self._display = TrialDisplay(sweep.trials, sweep.objective)
+        self._display = TrialDisplay(self._study, sweep.objective)
         self._failures = 0
 
     def run(self) -> None:
@@ -92,7 +92,7 @@ class Sweep:
             with stop_signals.deferred(), self._display:
                 self._optimize()
         except stop_signals.Stopped as stopped:
-            ended = sum(one.ended for one in list_results(self._study))
+            ended = sum(one.state.is_finished() for one in self._study.get_trials(deepcopy=False))
             stopped.where = (
                 f"{self._folder} has {ended} of {self._sweep.trials} trials; the same command goes on from there"
             )
@@ -108,13 +108,14 @@ class Sweep:
             except NoTrialLeft:
                 return
             except TrialInterrupted as interrupted:
-                self._end(self._study, interrupted.trial)
+                self._study.let_go()
+                self._end(self._study, self._study.trials[interrupted.number])
 
     def _work_on(self, trial: optuna.Trial) -> float:
-        folder = trial_folder(self._folder, trial.number)
-        self._display.begin(trial.number, trial.params, folder, list_results(self._study))
+        self._display.begin(trial)
         try:
             settings = choose_settings(self._settings, self._variations, trial.params)
+            folder = trial_folder(self._folder, trial.number)
             members, options = plan_trial(folder, settings, self._folds, self._options)
             prune = Pruner(trial, members[0], self._sweep.objective)
             # A signal that came before `run_jobs` noted them is not forgotten.
@@ -124,50 +125,50 @@ class Sweep:
             forget_state(members)
             raise
         except TrialInterrupted as interrupted:
-            interrupted.trial = trial
+            interrupted.number = trial.number
             raise
         except (TrialFailed, UserError) as error:
             trial.set_user_attr(ERROR, " ".join(str(error).split()))
             raise
 
     def _end(self, study, trial):
-        results, _ = self._write_results()
-        self._display.end(trial.number, results)
-        self._failures = self._failures + 1 if results[trial.number].state == FAILED else 0
+        self._write_results()
+        self._display.end(trial)
+        self._failures = self._failures + 1 if trial.state == optuna.trial.TrialState.FAIL else 0
         if self._failures == FAILURES:
             study.stop()
         stop_signals.check()
 
     def _write_results(self):
-        """Writes `trials.csv` and `best.flags`, and returns the result of every trial, and the best or None."""
-        objective = self._sweep.objective
+        """Writes `trials.csv` and, if a trial is complete, `best.flags`; returns the table of the trials."""
         with locked(self._folder):  # what two processes write is in the order of what they read
-            results = list_results(self._study)
-            best = find_best(results, objective)
-            write_trials(self._folder / "trials.csv", results, objective, self._names)
+            table = tabulate_trials(self._study, self._sweep.objective)
+            write_frame(self._folder / "trials.csv", table.map(flag_value))
+            best = find_best(self._study)
             if best:
                 settings = choose_settings(self._settings, self._variations, best.params)
                 fold = self._sweep.folds.split(",")[0]
                 write_best_flags(self._folder / BEST_FLAGS, best, settings, self._options, fold)
-        return results, best
+        return table
 
     def _conclude(self):
-        objective = self._sweep.objective
-        results, best = self._write_results()
-        print(format_results(results, objective, self._names))
-        others = [one.number for one in results if not one.ended]
+        table, objective = self._write_results(), self._sweep.objective
+        print(format_trials(table, objective))
+        trials = self._study.trials
+        others = [one.number for one in trials if not one.state.is_finished()]
         if others:
             print(f"other processes are still at work on trial {', '.join(map(str, others))}")
+        best = find_best(self._study)
         if best:
             with locked(self._folder):
-                page = format_page(self._study, results, objective, self._ranges, self._settings)
+                page = format_page(self._study, table, objective, self._ranges, self._settings)
                 write_text(self._folder / "report.html", page)
             print(f"written to {self._folder}: report.html, trials.csv, {BEST_FLAGS}")
-        last = next((one.error for one in reversed(results) if one.error), "")
+        last = next((one.user_attrs[ERROR] for one in reversed(trials) if ERROR in one.user_attrs), "")
         if self._failures == FAILURES:
             raise UserError(f"{FAILURES} trials failed one after another, the last of them because: {last}")
         if not best and not others:
-            raise UserError(f"None of the {len(results)} trials is complete. The last error was: {last}")
+            raise UserError(f"None of the {len(trials)} trials is complete. The last error was: {last}")
 
 
 def _check_held_out(settings, folds, sweep):

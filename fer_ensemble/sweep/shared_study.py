@@ -45,8 +45,7 @@ class SharedStudy(optuna.Study):
 
     def __init__(self, folder: pathlib.Path, limit: int, ranges: Sequence[Range], storage, pruner):
         super().__init__("sweep", storage, pruner=pruner)
-        self.folder = folder
-        self._limit = limit
+        self.folder, self.limit, self.names = folder, limit, [one.name for one in ranges]
         self._distributions = {one.name: one.distribution() for one in ranges}
         self._claim = contextlib.ExitStack()
 
@@ -61,7 +60,7 @@ class SharedStudy(optuna.Study):
             known = self.get_trials(deepcopy=False)
             open_trials = [one for one in known if not one.state.is_finished()]
             left = next((one for one in open_trials if not is_taken(self.folder, one.number)), None)
-            if left is None and len(known) >= self._limit:
+            if left is None and len(known) >= self.limit:
                 raise NoTrialLeft
             if left and left.state != optuna.trial.TrialState.WAITING:
                 self._storage.set_trial_state_values(left._trial_id, optuna.trial.TrialState.WAITING)

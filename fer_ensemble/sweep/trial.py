@@ -142,10 +142,11 @@ class Pruner:
             return
         self._seen = changed
         history = directory.read_history(self._folder)
-        if not history or history["epoch"][-1] >= self._epochs:
+        epochs = history.get("epoch", ())
+        if max(filter(None, epochs), default=self._epochs) >= self._epochs:
             return
-        for epoch, value in zip(history["epoch"], history[self._column], strict=True):
-            percent = round(100 * epoch / self._epochs)
+        for epoch, value in zip(epochs, history.get(self._column, ()), strict=False):
+            percent = round(100 * (epoch or 0) / self._epochs)
             if value is not None and percent not in self._reported:
                 self._reported.add(percent)
                 self._trial.report(value, percent)
@@ -162,7 +163,7 @@ def forget_state(members: list[PlannedMember]) -> None:
 def count_seconds(folder: pathlib.Path) -> float:
     """Returns the seconds that the members in a trial's folder have been trained, in all their turns."""
     histories = [directory.read_history(path.parent) for path in folder.glob(f"exp_*/*/{directory.HISTORY}")]
-    return sum(sum(history.get("seconds", ())) for history in histories)
+    return sum(sum(filter(None, history.get("seconds", ()))) for history in histories)
 
 
 def _choose_workers(members):

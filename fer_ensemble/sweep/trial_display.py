@@ -1,39 +1,36 @@
 """How far a sweep is: a line when a trial begins or ends and, on a terminal, one live line besides."""
 
-import pathlib
 import statistics
 from collections.abc import Callable, Sequence
+
+import optuna
 
 from fer_ensemble.base.words import format_seconds
 from fer_ensemble.launch.display import LiveLine, read_report
 from fer_ensemble.launch.plan import PlannedMember
+from fer_ensemble.sweep.shared_study import SharedStudy, trial_folder
 from fer_ensemble.sweep.sweep_options import OBJECTIVES
-from fer_ensemble.sweep.trial_results import (
-    COMPLETE,
-    RUNNING,
-    TrialResult,
-    find_best,
-    format_params,
-)
+from fer_ensemble.sweep.trial import ERROR, count_seconds
+from fer_ensemble.sweep.trial_table import COMPLETE, ENDED, RUNNING, describe_state, find_best, format_params
 
 
-def estimate_seconds_left(results: Sequence[TrialResult], trials: int, own: int) -> float | None:
+def estimate_seconds_left(study: SharedStudy, own: int) -> float | None:
     """Estimates when a study will have all its trials.
 
     Args:
-        results: What is known of its trials.
-        trials: How many it is to have.
+        study: The study.
         own: Number of this process's present or last trial.
 
     Returns:
-        Seconds: the median duration of a trial times the trials that are left, shared out over the processes at
-        work; None before the first has ended.
+        Seconds: the median duration of a trial, from when a process last took it up, times the trials that are
+        left, shared out over the processes at work; None before the first has ended.
     """
-    durations = [one.duration for one in results if one.ended and one.duration]
+    trials = study.get_trials(deepcopy=False)
+    durations = [one.duration.total_seconds() for one in trials if one.state.is_finished() and one.duration]
     if not durations:
         return None
-    left = max(trials, len(results)) - sum(one.ended for one in results)
-    others = sum(one.state == RUNNING and one.number != own for one in results)
+    left = max(study.limit, len(trials)) - sum(one.state.is_finished() for one in trials)
+    others = sum(describe_state(study, one) == RUNNING and one.number != own for one in trials)
     return left * statistics.median(durations) / (others + 1)
 
 
@@ -41,31 +38,31 @@ class TrialDisplay(LiveLine):
     """Tells what becomes of the trials of this process. Use it as a context.
 
     Args:
-        trials: How many trials the study is to have.
+        study: The study.
         objective: Key of `OBJECTIVES`.
     """
 
-    def __init__(self, trials: int, objective: str):
-        super().__init__(trials)
-        self._trials = trials
-        self._objective, self._write = objective, OBJECTIVES[objective].write
-        self._overall = ""
-        self._ended = 0
+    def __init__(self, study: SharedStudy, objective: str):
+        super().__init__(study.limit)
+        self._study, self._write = study, OBJECTIVES[objective].write
+        self._overall, self._ended = "", 0
 
-    def begin(self, number: int, params: dict, folder: pathlib.Path, results: Sequence[TrialResult]) -> None:
-        """Tells that a trial begins, or goes on, in its folder."""
-        self._sum_up(results, number)
+    def begin(self, trial: optuna.Trial) -> None:
+        """Tells that a trial begins, or goes on."""
+        self._sum_up(trial.number)
+        folder = trial_folder(self._study.folder, trial.number)
         turn = "goes on" if any(folder.glob("exp_*")) else "begins"
-        self._say(f"trial {number} {turn}: {format_params(params)}: {folder}")
+        self._say(f"trial {trial.number} {turn}: {format_params(trial.params)}: {folder}")
 
-    def end(self, number: int, results: Sequence[TrialResult]) -> None:
-        """Tells what became of a trial; `results` has those of the whole study."""
-        self._sum_up(results, number)
-        result = results[number]
-        what = self._write(result.value) if result.state == COMPLETE else result.state
-        why = f" ({result.error})" if result.error else ""
-        after = f"after {format_seconds(result.seconds)} of training" if result.ended else "and is to go on"
-        self._say(f"trial {number}: {what}{why} {after}; {self._overall}")
+    def end(self, trial: optuna.trial.FrozenTrial) -> None:
+        """Tells what became of a trial."""
+        self._sum_up(trial.number)
+        state = describe_state(self._study, trial)
+        what = self._write(trial.value) if state == COMPLETE else state
+        why = f" ({trial.user_attrs[ERROR]})" if ERROR in trial.user_attrs else ""
+        seconds = count_seconds(trial_folder(self._study.folder, trial.number))
+        after = f"after {format_seconds(seconds)} of training" if state in ENDED.values() else "and is to go on"
+        self._say(f"trial {trial.number}: {what}{why} {after}; {self._overall}")
 
     def watch(self, members: Sequence[PlannedMember]) -> Callable:
         """Returns a `watch` of `run_jobs` that shows how far a trial's members are."""
@@ -80,11 +77,10 @@ class TrialDisplay(LiveLine):
 
         return show
 
-    def _sum_up(self, results, own):
-        self._ended = sum(one.ended for one in results)
-        best = find_best(results, self._objective)
-        left = estimate_seconds_left(results, self._trials, own)
-        facts = [f"{self._ended} of {self._trials} trials"]
+    def _sum_up(self, own):
+        self._ended = sum(one.state.is_finished() for one in self._study.get_trials(deepcopy=False))
+        best, left = find_best(self._study), estimate_seconds_left(self._study, own)
+        facts = [f"{self._ended} of {self._study.limit} trials"]
         if best:
             facts.append(f"best {self._write(best.value)} (trial {best.number})")
         if left:

@@ -89,7 +89,8 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
         make_deterministic()
     from fer_ensemble.members.predictions import predict_parts, write_predictions
     from fer_ensemble.models import device
-    from fer_ensemble.training.fit import fit_model
+    from fer_ensemble.training.checkpoint import Checkpoint
+    from fer_ensemble.training.fit import TrainingData, fit_model
 
     initialize = None
     if settings.pretrained and "pretrained" not in identity:
@@ -113,17 +114,9 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
         f"{len(held_out):,} held out, {settings.epochs} epochs, {precision} on {device.describe_device()}",
         flush=True,
     )
-    model, history = fit_model(
-        dataset.images[own],
-        targets,
-        (dataset.images[held_out], dataset.labels[held_out].astype(np.int64)),
-        settings,
-        seed,
-        folder,
-        identity,
-        options.tensorboard,
-        initialize,
-    )
+    held_out_labels = dataset.labels[held_out].astype(np.int64)
+    data = TrainingData(dataset.images[own], targets, dataset.images[held_out], held_out_labels)
+    model, history = fit_model(data, settings, seed, Checkpoint(folder, identity), options.tensorboard, initialize)
     with replacing(folder / directory.MODEL) as temporary:
         # An uncompiled twin: looking at the held-out fold compiled the model, and people would load an optimiser.
         type(model)(model.input, model.output, name=model.name).save(temporary)

@@ -23,7 +23,7 @@ from fer_ensemble.data.folds import FOLD_SPLITTER, load_folds
 from fer_ensemble.data.store import write_dataset
 from fer_ensemble.members import directory
 from fer_ensemble.members.predictions import read_predictions
-from fer_ensemble.training.fit import HISTORY_COLUMNS
+from fer_ensemble.training.history import HISTORY_COLUMNS
 from fer_ensemble.training.member import member_seed, train_member
 from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings
 from fer_ensemble.training.splits import split_training

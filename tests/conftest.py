@@ -21,6 +21,25 @@ for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda number, frame: None)
 
+# What trains networks first, or starts many processes: a test that takes one of these is slow.
+SLOW_FIXTURES = {"tiny_member", "trained", "ensemble", "study", "copy"}
+# All of these import Keras, which alone takes as long as hundreds of other tests.
+SLOW_FOLDERS = ("commands", "members", "models", "training")
+SLOW_FILES = ("test_backends.py", "test_faults.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Marks the slow tests, and keeps together, under pytest-xdist, those that share what took minutes to make."""
+    for item in items:
+        relative = item.path.relative_to(ROOT)
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & SLOW_FIXTURES or relative.name in SLOW_FILES or set(relative.parts[1:2]) & set(SLOW_FOLDERS):
+            item.add_marker(pytest.mark.slow)
+        for name in ("trained", "study"):
+            if name in fixtures:
+                item.add_marker(pytest.mark.xdist_group(f"{relative.parts[1]}-{name}"))
+
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TINY_CLASSES = ("happy", "surprise", "neutral")
 # float32 and a small network: seconds, and the same numbers on every machine up to rounding.

@@ -71,8 +71,8 @@ def choose_verb(arguments):
 
     Example:
 
-    >>> choose_verb(["label", "me.jpg"]), choose_verb(["help", "label"]), choose_verb(["draw-sample", "--seed=1"])
-    (('label', ['me.jpg']), ('label', ['--help']), ('draw_sample', ['--seed=1']))
+    >>> choose_verb(["data", "faces.csv"]), choose_verb(["help", "data"]), choose_verb(["draw-sample", "--seed=1"])
+    (('data', ['faces.csv']), ('data', ['--help']), ('draw_sample', ['--seed=1']))
     >>> choose_verb(["--help"])
     (None, ['--help'])
     """

@@ -1,9 +1,7 @@
 """What is done with an upload: faces found in a picture, or read whole. Runs in threads, knows nothing of HTTP."""
 
 import base64
-import contextlib
 import io
-import threading
 
 import numpy as np
 from PIL import Image
@@ -16,9 +14,6 @@ from fer_ensemble.faces.pictures import as_picture
 from fer_ensemble.serve.refusals import Refused
 
 _FACE_BYTES = IMAGE_SIZE * IMAGE_SIZE
-# Pictures that take hundreds of megabytes while they are unpacked do so one after the other.
-_LARGE = 16_000_000  # pixels
-_large = threading.Lock()
 
 
 def check_picture(content, most_pixels, name=""):
@@ -29,9 +24,6 @@ def check_picture(content, most_pixels, name=""):
         most_pixels: Largest picture.
         name: What the sender calls it.
 
-    Returns:
-        A context in which it may be unpacked.
-
     Raises:
         Refused: If it is too large.
     """
@@ -41,13 +33,12 @@ def check_picture(content, most_pixels, name=""):
     except Image.DecompressionBombError:
         pixels, size = float("inf"), "many more"
     except Exception:  # a damaged file makes Pillow raise nearly anything
-        return contextlib.nullcontext()
+        return
     if pixels > most_pixels:
         raise Refused(
             413, f"{_called(name)}Expected a picture of at most {most_pixels / 1e6:g} megapixels. Received: "
                  f"{size}. Send a smaller one."
         )  # fmt: skip
-    return _large if pixels > _LARGE else contextlib.nullcontext()
 
 
 def is_raw(uploads):
@@ -87,10 +78,9 @@ def read_faces(uploads, most_faces, most_pixels):
     _check_count(len(uploads), most_faces)
     faces = []
     for upload in uploads:
-        room = check_picture(upload.content, most_pixels, upload.name)
+        check_picture(upload.content, most_pixels, upload.name)
         try:
-            with room:
-                faces.append(read_face(upload.content, upload.name or "picture"))
+            faces.append(read_face(upload.content, upload.name or "picture"))
         except UserError as error:
             raise unreadable(upload) from error
     return np.stack(faces)
@@ -125,10 +115,9 @@ def find_faces(classifier, upload, most_faces, most_pixels):
     Raises:
         Refused: If it is no picture, or too large.
     """
-    room = check_picture(upload.content, most_pixels, upload.name)
+    check_picture(upload.content, most_pixels, upload.name)
     try:
-        with room:
-            found = classifier.find(as_picture(upload.content))
+        found = classifier.find(as_picture(upload.content))
     except UserError as error:
         raise unreadable(upload) from error
     return found[:most_faces], max(0, len(found) - most_faces)

@@ -6,11 +6,6 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.classes import find_class
 from fer_ensemble.data.dataset import VOTE_NAMES
 
-NO_VOTES = (
-    "--labels=ferplus takes FER+ votes, and these data have none. "
-    "Give them beside the faces: --data=fer2013.csv,fer2013new.csv"
-)
-
 
 def choose_targets(labels, votes, class_names, kind):
     """Returns the distribution that each image is trained on.
@@ -42,7 +37,10 @@ def choose_targets(labels, votes, class_names, kind):
     if kind == "fer2013":
         return targets
     if votes is None:
-        raise UserError(NO_VOTES)
+        raise UserError(
+            "--labels=ferplus takes FER+ votes, and these data have none. "
+            "Give them beside the faces: --data=fer2013.csv,fer2013new.csv"
+        )
     votes = np.where(votes > 1, votes, 0)
     shares = np.zeros_like(targets)
     for name, counts in zip(VOTE_NAMES, votes.T, strict=True):

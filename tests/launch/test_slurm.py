@@ -26,7 +26,12 @@ def make_job(options, *flags):
 
 def bash(script, **environment):
     return subprocess.run(
-        ["bash", "-s"], input=script, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60
+        ["bash", "-s"],
+        input=script,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
 
 
@@ -132,7 +137,7 @@ def launch(folder, *flags, path=""):
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PATH": path},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -179,7 +184,7 @@ def run_task(tmp_path):
                 "PATH": f"{programs}:{os.environ['PATH']}", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "3",
                 "SLURM_CPUS_PER_TASK": "5",
             },
-            timeout=60,
+            timeout=300,
         )  # fmt: skip
         return answer.returncode, (tmp_path / "called").read_text()
 

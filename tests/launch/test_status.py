@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.launch.status import MemberStatus, format_status, read_status, show_status
 from fer_ensemble.members import directory
 
@@ -59,7 +60,7 @@ def test_on_another_host_a_recent_sign_of_life_counts(folder):
 
 def test_a_member_whose_training_failed_says_why(folder):
     directory.write_progress(folder, PROGRESS)
-    directory.write_failure(folder, ValueError("The loss must be a finite number."))
+    directory.write_failure(folder, UserError("The loss must be a finite number."))
     assert read_status(folder).state == "failed"
     assert read_status(folder).note == "The loss must be a finite number."
 

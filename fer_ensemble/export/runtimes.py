@@ -63,7 +63,7 @@ def open_keras(path, threads=0):
     """Opens a `.keras` file in Keras, in safe mode; see `open_onnx`."""
     import keras
 
-    model = keras.saving.load_model(path, compile=False)
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
     return lambda faces: model.predict_on_batch(faces)[PROBABILITIES]
 
 

@@ -232,7 +232,7 @@ def _load_ensemble(folder):
 def _read_model(path):
     from fer_ensemble.models.device import keras
 
-    return keras.saving.load_model(path, compile=False)
+    return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 def _count_labelled(part):

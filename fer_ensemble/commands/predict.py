@@ -4,6 +4,7 @@ import pathlib
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.commands.ensemble_members import gather_members
+from fer_ensemble.commands.network_results import load_single, stand_beside
 from fer_ensemble.commands.rescore import report_tables
 from fer_ensemble.commands.result_folder import write_result_folder
 from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS
@@ -70,11 +71,15 @@ def report_ensemble(options) -> None:
     if options.calibrate and choice.calibrations is None:
         raise UserError(NO_CALIBRATION)
     parts = {name: combine_part(part, choice.weights) for name, part in parts.items()}
+    single = load_single(options.network) if options.network else None
+    if single:
+        parts = stand_beside(parts, single, dataset, members[0].record["class_names"])
     data = members[0].record["data"]
     if options.data and not own_data:
         data = {"name": options.data, "images": len(dataset.images), "fingerprint": dataset.fingerprint}
     report = describe_ensemble(members, missing, parts, shown, choice, dataset, data, options.tta)
     report["calibrated"] = options.calibrate
+    report["networks"] = {single.name: single.facts} if single else {}
     shown_parts = {name: parts[name] for name in shown}
     known = known_images(shown, dataset, own_data)
     records = [member.record for member in members]

@@ -10,10 +10,13 @@ Examples:
   python predict.py --ensemble experiments/ --data=fer2013.csv    with faces in the report
   python predict.py --ensemble experiments/ --data=other.csv   the test splits of another data set
   python predict.py --ensemble experiments/ --images me.jpg holidays/
+  python predict.py --network=face.onnx --data=fer2013.csv     one network, with the same tables
 """
 
 import dataclasses
 import pathlib
+
+from absl import flags
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.commands import edge
@@ -76,6 +79,11 @@ class PredictOptions:
         "in training; float32: the same to 5 digits on every device.",
         choices=PRECISIONS,
     )
+    network: str = _setting(
+        "",
+        "One network to score instead: an .onnx or .keras file, or shipped; needs --data. With --ensemble, both: "
+        "the network stands beside the ensemble.",
+    )
     images: str = _setting(
         "", "A photo of a face, or a folder of them, to predict instead; more may follow: --images a.jpg b.png c/"
     )
@@ -100,6 +108,12 @@ def main(arguments):
         raise UserError(f"{edge.program()} takes photos only after --images. Received: {edge.brief(arguments)}")
     if options.images:
         return predict_photos(options, [options.images, *arguments])
+    if options.network and not flags.FLAGS["ensemble"].present:
+        from fer_ensemble.commands.network_results import load_single, report_network
+        from fer_ensemble.commands.predict import parse_splits
+
+        splits = parse_splits(options.splits)
+        return report_network(load_single(options.network), splits, options.data, options.output)
     from fer_ensemble.commands.predict import report_ensemble
 
     return report_ensemble(options)
@@ -111,8 +125,10 @@ def predict_photos(options, paths):
     from fer_ensemble.commands.predict import NO_CALIBRATION, load_ensemble, parse_splits
 
     parse_splits(options.splits)
-    if options.data or options.save:
-        raise UserError("`images` are predicted instead of `data`, and nothing is chosen. Give one of the two.")
+    if options.data or options.save or options.network:
+        raise UserError(
+            "`images` are predicted instead of `data`, by the ensemble, and nothing is saved. Give one of the two."
+        )
     find_photos(paths)
     network = load_ensemble(options)
     if options.calibrate and not network.calibrated:

@@ -24,6 +24,8 @@ class Part:
             out-of-fold part, NaN for images that it was trained on.
         runs: float64, shape `(runs, images, classes)`, NaN where none of a run's members may predict.
         ensemble: float64, shape `(images, classes)`; NaN where a run is.
+        others: Dictionary from the name of a network that stands beside the ensemble, and is no part of it, to
+            probabilities, shape `(images, classes)`; NaN where it may not predict.
     """
 
     rows: np.ndarray
@@ -32,6 +34,7 @@ class Part:
     members: dict
     runs: np.ndarray
     ensemble: np.ndarray | None = None
+    others: dict = dataclasses.field(default_factory=dict)
 
     def scores(self, without_copies=False):
         """Scores the ensemble on this part; None if no image is labelled."""
@@ -130,13 +133,13 @@ def leave_one_run_out(part, run_names, weights):
 
 
 def score_all(part, run_names):
-    """Scores every member and every run on a part.
+    """Scores every member, every run and every other network on a part.
 
     Returns:
         Dictionary from the names of members and runs to what `metrics.score` returns, without those that have
         nothing to be scored on.
     """
-    named = {**part.members, **dict(zip(run_names, part.runs, strict=True))}
+    named = {**part.members, **dict(zip(run_names, part.runs, strict=True)), **part.others}
     scores = {name: _score(part, probabilities) for name, probabilities in named.items()}
     return {name: values for name, values in scores.items() if values}
 

@@ -80,7 +80,7 @@ def describe_part(
 
 def correctness(part: Part, run_names: Sequence[str], members: bool = True) -> dict[str, np.ndarray]:
     """Returns a dict from the ensemble, the runs and, if asked for, the members to what `compare_pairs` takes."""
-    named = {ENSEMBLE: part.ensemble, **dict(zip(run_names, part.runs, strict=True))}
+    named = {ENSEMBLE: part.ensemble, **dict(zip(run_names, part.runs, strict=True)), **part.others}
     return {
         name: correct_images(part, probabilities)
         for name, probabilities in (named | (part.members if members else {})).items()

@@ -44,6 +44,14 @@ def load_network(path, fix: str = _FIX):
             f"{path} must be a network with one input of shape (48, 48, 1) and one output of shape (classes,). "
             f"Received: inputs {shapes[0]}, outputs {shapes[1]}. {fix}"
         )
+    plain = not isinstance(model, keras.Sequential) and not any(
+        isinstance(one, keras.Model) for one in model.layers
+    )
+    if not plain or not any(hasattr(layer, "kernel") for layer in model.layers):
+        raise UserError(
+            f"{path} must be a functional model of single layers, some of them convolutions or dense. Received: a "
+            f"{type(model).__name__} of {', '.join(type(layer).__name__ for layer in model.layers)[:100]}. {fix}"
+        )
     return model
 
 

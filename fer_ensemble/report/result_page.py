@@ -48,10 +48,10 @@ def format_html(
         )
         for name, values in scored.items()
     }
-    curves = [draw_training_curves(histories, column) for column in ("accuracy", "loss")]
+    curves = [draw_training_curves(histories, column) for column in ("accuracy", "loss")] if histories else []
     return render_page(
         TEMPLATE,
-        report=report,
+        report={"networks": {}, **report},
         titles=TITLES,
         meanings=MEANINGS,
         weightings=WEIGHTINGS,
@@ -65,6 +65,6 @@ def format_html(
         curves=curves,
         galleries=galleries,
         robustness=robustness,
-        **describe_provenance(records),
+        **(describe_provenance(records) if records else {}),
         seconds=sum(report["training_seconds"].values()),
     )

@@ -18,8 +18,13 @@ def format_report(report: dict) -> str:
         lines.append([name, *(percent(cell["accuracy"]) if cell else "-" for cell in cells)])
         if name == report["members"][-1]:
             lines.append(["members' mean", *(_describe_spread(parts[split]["members"]) for split in names)])
+    networks = list(report.get("networks", ()))  # beside the ensemble; or, without members, one alone
+    subject = "ensemble" if report["members"] else networks.pop()
+    for name in networks:
+        cells = [parts[split]["scores"].get(name) for split in names]
+        lines.append([name, *(percent(cell["accuracy"]) if cell else "-" for cell in cells)])
     scored = [parts[split]["ensemble"] for split in names]
-    lines.append(["ensemble", *(percent(cell["accuracy"]) if cell else "-" for cell in scored)])
+    lines.append([subject, *(percent(cell["accuracy"]) if cell else "-" for cell in scored)])
     text = [format_table(["accuracy", *(TITLES[split] for split in names)], lines), ""]
     rows = []
     for split in names:
@@ -29,12 +34,16 @@ def format_report(report: dict) -> str:
                 rows.append(_score_row(TITLES[split] + label, values))
         if not parts[split]["ensemble"]:
             rows.append([TITLES[split], f"{parts[split]['images']:,}", "no labels", None, None, None, None])
-    header = ["ensemble", "images", "accuracy", "95 % interval", "macro-F1", "log-loss", "top-2"]
+    header = [subject, "images", "accuracy", "95 % interval", "macro-F1", "log-loss", "top-2"]
     text.append(format_table(header, rows))
     if report["weightings"]:
         text += ["", _format_weightings(report)]
-    weights = ", ".join(f"{run} {weight:.3f}" for run, weight in report["weights"].items())
-    text += ["", f"{len(report['members'])} members; weights of the runs ({report['weights_from']}): {weights}"]
+    if report["members"]:
+        weights = ", ".join(f"{run} {weight:.3f}" for run, weight in report["weights"].items())
+        text += [
+            "",
+            f"{len(report['members'])} members; weights of the runs ({report['weights_from']}): {weights}",
+        ]
     if report["calibration"]:
         oof, test = report["calibration"]["oof"], report["calibration"]["test"]
         text.append(

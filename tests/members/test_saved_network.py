@@ -133,6 +133,10 @@ DAMAGED = {
     "two outputs": (lambda saved, path: save(small(outputs=2), path), "one output of shape .*Received: inputs"),
     "another input": (lambda saved, path: save(small(shape=(32, 32, 3)), path), "one input of shape"),
     "an output for each pixel": (lambda saved, path: save(small(flat=False), path), "one output of shape"),
+    "layers in a row": (
+        lambda saved, path: save(keras.Sequential([keras.Input((48, 48, 1)), keras.layers.Flatten()]), path),
+        "a functional model of single layers",
+    ),
     "a bomb": (bomb, "unpacked it has 1,1"),
 }
 

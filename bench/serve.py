@@ -15,27 +15,23 @@ its number of requests. The clients run on the same cores as the server, and tak
 
 import argparse
 import asyncio
-import contextlib
 import importlib.util
-import json
 import os
 import pathlib
 import platform
-import shutil
 import signal
 import statistics
-import struct
 import subprocess
 import sys
-import tempfile
 import time
-import zlib
 
 import numpy as np
+from serve_camera import watch_camera
+from serve_clients import HEAD, Connection, load_with, make_check
+from serve_hostile import attack
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FACES = 64  # different ones that are asked about
-MOST_DIFFERENCE = 2e-4  # of a probability: batches of other sizes round differently
 
 
 def load_scenes():
@@ -69,247 +65,6 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(60)
         return time.perf_counter() - start, code
-
-
-class Connection:
-    """One client's connection, kept open from request to request."""
-
-    def __init__(self, port):
-        self.port, self.reader, self.writer = port, None, None
-
-    async def ask(self, path, body, kind, extra=b""):
-        """Returns the status and the body of an answer."""
-        if self.writer is None:
-            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
-        head = (
-            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
-        )
-        self.writer.write(head.encode() + extra + b"\r\n" + body)
-        lines = (await self.reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
-        headers = dict(line.lower().split(b": ", 1) for line in lines[1:] if b": " in line)
-        content = await self.reader.readexactly(int(headers.get(b"content-length", 0)))
-        if headers.get(b"connection") == b"close":
-            self.close()
-        return int(lines[0].split()[1]), content
-
-    def close(self):
-        """Ends the connection."""
-        if self.writer is not None:
-            self.writer.close()
-        self.writer = None
-
-
-class Tally:
-    """What the clients of one part saw."""
-
-    def __init__(self):
-        self.seconds, self.busy, self.wrong, self.failed = [], 0, 0, []
-
-    def describe(self, name, duration):
-        """Returns the row of the table."""
-        p50, p95, p99 = (1000 * value for value in np.percentile(self.seconds, [50, 95, 99]))
-        rate = len(self.seconds) / duration
-        return (
-            f"{name:<26}{len(self.seconds):>9,}{rate:>10.1f}{p50:>9.0f}{p95:>9.0f}{p99:>9.0f}"
-            f"{self.busy:>8,}{self.wrong:>7}{len(self.failed):>8}"
-        )
-
-
-HEAD = (
-    f"{'':<26}{'answers':>9}{'/s':>10}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'503':>8}{'wrong':>7}{'failed':>8}"
-)
-
-
-async def load_with(port, clients, seconds, most, path, kind, questions, check):
-    """Lets clients ask, each one question after the other, for so many seconds or requests.
-
-    Returns:
-        `(tally, duration)`.
-    """
-    tally, start, asked = Tally(), time.perf_counter(), 0
-
-    async def client(number):
-        nonlocal asked
-        connection = Connection(port)
-        place = number
-        while time.perf_counter() - start < seconds and asked < most:
-            asked += 1
-            place = (place + 7) % len(questions)
-            began = time.perf_counter()
-            try:
-                status, content = await connection.ask(path, questions[place], kind)
-            except (OSError, asyncio.IncompleteReadError) as error:
-                tally.failed.append(repr(error))
-                connection.close()
-                continue
-            if status == 503:
-                tally.busy += 1
-                await asyncio.sleep(1)
-            elif status != 200:
-                tally.failed.append(f"{status} {content[:100]}")
-            else:
-                tally.seconds.append(time.perf_counter() - began)
-                tally.wrong += not check(place, json.loads(content)["faces"])
-        connection.close()
-
-    await asyncio.gather(*(client(number) for number in range(clients)))
-    return tally, time.perf_counter() - start
-
-
-def make_check(expected, names):
-    """Returns a function that compares the answer to a question with the probabilities that were expected."""
-
-    def check(place, faces):
-        given = np.array([[face["probabilities"][name] for name in names] for face in faces]).reshape(
-            -1, len(names)
-        )
-        return given.shape == expected[place].shape and np.allclose(given, expected[place], 0, MOST_DIFFERENCE)
-
-    return check
-
-
-def bomb(picture, side):
-    """Returns a PNG whose head promises a square of so many pixels a side."""
-    head = b"IHDR" + struct.pack(">II", side, side) + picture[24:29]
-    return picture[:12] + head + struct.pack(">I", zlib.crc32(head)) + picture[33:]
-
-
-def hostile_uploads(picture, random):
-    """Returns `(body, content type, extra headers)` of uploads that no server should stumble over."""
-    cut = int(random.integers(1, len(picture) - 1))
-    damaged = bytearray(picture)
-    for place in random.integers(8, len(picture), 20):
-        damaged[place] = random.integers(256)
-    return [
-        (picture[:cut], "image/png", b""),
-        (bytes(damaged), "image/png", b""),
-        (bomb(picture, int(random.integers(8_000, 60_000))), "image/png", b""),
-        (random.bytes(int(random.integers(1, 5_000))), "image/jpeg", b""),
-        (b"\xff\xd8\xff" + random.bytes(500), "image/jpeg", b""),
-        (b"GIF89a" + random.bytes(500), "image/gif", b""),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "application/postscript", b""),
-        (b"{}", "application/json", b""),
-        (b"", "image/png", b""),
-        (random.bytes(300), "multipart/form-data; boundary=x", b""),
-        (b"--x\r\n" * 2_000, "multipart/form-data; boundary=x", b""),
-        (picture, "image/png", b"X: " + b"x" * 60_000 + b"\r\n"),
-        (picture, "image/png", b"".join(b"X-%d: y\r\n" % number for number in range(2_000))),
-        (b"\x89PNG" + bytes(300_000), "image/png", b""),
-    ]
-
-
-async def attack(port, count, clients, picture, good):
-    """Sends hostile uploads from several clients, with good requests in between.
-
-    Returns:
-        Dict of how often each status came.
-    """
-    statuses, sent = {}, 0
-
-    async def client(number):
-        nonlocal sent
-        random = np.random.default_rng(number)
-        connection = Connection(port)
-        while sent < count:
-            uploads = hostile_uploads(picture, random)
-            for body, kind, extra in uploads:
-                sent += 1
-                path = ("/api/faces", "/api/predict")[sent % 2]
-                try:
-                    status, _ = await asyncio.wait_for(connection.ask(path, body, kind, extra), 60)
-                except (OSError, asyncio.IncompleteReadError):
-                    status = "closed"
-                    connection.close()
-                statuses[status] = statuses.get(status, 0) + 1
-            status, content = await connection.ask("/api/predict", good[0], good[1])
-            right = status == 503 or (status == 200 and good[2](0, json.loads(content)["faces"]))
-            assert right, (status, content[:200])
-        connection.close()
-
-    async def drip():
-        """A body, then a head, that arrive drop by drop."""
-        for head in (
-            b"POST /api/faces HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n",
-            b"GET / HTTP/1.1\r\n",
-        ):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(head)
-            with contextlib.suppress(OSError):
-                for _ in range(600):
-                    if reader.at_eof():
-                        break
-                    writer.write(b"x")
-                    await writer.drain()
-                    await asyncio.sleep(0.1)
-            try:
-                answer = await reader.read(100)
-            except OSError:  # it was closed while we wrote
-                answer = b""
-            status = int(answer.split()[1]) if answer else "closed"
-            statuses[status] = statuses.get(status, 0) + 1
-            writer.close()
-
-    drips = [asyncio.create_task(drip()) for _ in range(20)]
-    await asyncio.gather(*(client(number) for number in range(clients)))
-    await asyncio.gather(*drips)
-    return statuses
-
-
-WATCH = """() => {
-    const video = document.getElementById("video");
-    const small = document.createElement("canvas");
-    const pen = small.getContext("2d", { willReadFrequently: true });
-    window.watched = { switches: [], labels: [], rates: [] };
-    const tag = () => document.querySelector(".face .tag")?.textContent.split(" ")[0] ?? "";
-    let [corner, label] = [null, tag()];
-    const look = () => {
-        const now = performance.now();
-        pen.drawImage(video, 0, 0, 32, 32, 0, 0, 1, 1);
-        const bright = pen.getImageData(0, 0, 1, 1).data[0] > 128;
-        if (corner !== null && bright !== corner) window.watched.switches.push(now);
-        corner = bright;
-        if (tag() !== label) window.watched.labels.push(now);
-        label = tag();
-        window.watched.rates.push(Number(document.getElementById("rate").textContent));
-        requestAnimationFrame(look);
-    };
-    look();
-}"""
-
-
-def watch_camera(address, seconds, scenes, classifier):
-    """Returns a line on frames/s and on how long labels take to follow, seen in Chromium."""
-    from playwright.sync_api import expect, sync_playwright
-
-    faces, _ = scenes.two_faces(classifier)
-    flags = (
-        "--no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-        "--disable-sync --use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
-    )
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        film = scenes.film(pathlib.Path(folder) / "film.mjpeg", faces)
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=[*flags.split(), f"--use-file-for-fake-video-capture={film}"],
-        )
-        page = browser.new_context(permissions=["camera"]).new_page()
-        page.goto(address)
-        page.get_by_role("button", name="Use the camera").first.click()
-        expect(page.locator(".face")).to_have_count(1, timeout=60_000)
-        page.wait_for_timeout(3_000)
-        page.evaluate(WATCH)
-        page.wait_for_timeout(1000 * seconds)
-        seen = page.evaluate("() => window.watched")
-        browser.close()
-    follows = [
-        min((label - one for label in seen["labels"] if label >= one), default=None) for one in seen["switches"]
-    ]
-    follows = [one for one in follows if one is not None and one < 3_000]
-    rate, middle = statistics.median(seen["rates"]), statistics.median(follows or [float("nan")])
-    return (
-        f"camera, {seconds} s: {rate:.0f} frames/s; of {len(seen['switches'])} changes of expression "
-        f"{len(follows)} were followed, after {middle:.0f} ms, at most {max(follows, default=0):.0f} ms"
-    )
 
 
 async def end_in_flight(server, picture):

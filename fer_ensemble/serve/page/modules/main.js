@@ -7,16 +7,19 @@ import { Details } from "./details.js";
 import { downloadAnnotated, downloadCsv, downloadJson } from "./downloads.js";
 import { find } from "./elements.js";
 import { Gallery } from "./gallery.js";
+import { takeFiles } from "./handing.js";
 import { showInterface } from "./interface.js";
 import { Outlines } from "./outlines.js";
 import { Pictures } from "./pictures.js";
+import { loadModel } from "./token.js";
 import { Tracks } from "./tracks.js";
+import { followAddress } from "./views.js";
 import { faces as countFaces, label, number } from "./words.js";
 
 const SAID_EVERY = 3000; // milliseconds between what a screen reader is told of the camera
 
 api.takeToken();
-const model = await loadModel();
+const model = await loadModel((words) => say(words, "wrong"));
 const pictures = new Pictures(model.limits, changed);
 const details = new Details(find("details"), model.class_names, model.unsure_below);
 const outlines = new Outlines(find("outlines"), chooseFace);
@@ -27,33 +30,6 @@ let shown = null; // the picture on the stage
 let tracks = null; // while the camera runs
 let chosenTrack = null;
 let said = { text: "", time: 0 };
-
-async function loadModel() {
-  for (;;) {
-    try {
-      return await api.model();
-    } catch (error) {
-      if (error.status !== 401) {
-        say(error.message, "wrong");
-        throw error;
-      }
-      api.setToken(await askForToken());
-    }
-  }
-}
-
-function askForToken() {
-  const dialog = find("token-dialog");
-  dialog.showModal();
-  return new Promise((resolve) => {
-    find("token-form").addEventListener("submit", (event) => {
-      event.preventDefault();
-      dialog.close();
-      resolve(find("token").value.trim());
-    }, { once: true });
-    dialog.addEventListener("cancel", (event) => event.preventDefault());
-  });
-}
 
 // What is only said is for screen readers, once there is a picture: those who see have seen it.
 function say(text, how = "said") {
@@ -66,10 +42,10 @@ function say(text, how = "said") {
 // Pictures.
 
 function add(files) {
-  const images = [...files];
-  if (!images.length) return;
-  if (camera.running) camera.stop("");
-  const added = pictures.add(images);
+  if (!files.length) return;
+  if (find("view-faces").hidden) location.hash = "#faces";
+  camera.stop("");
+  const added = pictures.add(files);
   say(added.length === 1 ? `Looking for faces in ${added[0].name} …` : `Looking for faces in ${number(added.length)} pictures …`);
   show(added[0]);
 }
@@ -233,54 +209,20 @@ const DEEDS = {
 };
 
 document.addEventListener("click", (event) => DEEDS[event.target.closest("[data-do]")?.dataset.do]?.());
-find("files").addEventListener("change", (event) => {
-  add(event.target.files);
-  event.target.value = "";
-});
 find("smooth").addEventListener("change", (event) => {
   if (tracks) tracks.smooth = event.target.checked;
 });
-document.addEventListener("paste", (event) => add([...event.clipboardData.files].filter((file) => file.type.startsWith("image/"))));
-
-let over = 0; // elements under what is dragged: entering one comes before leaving the last
-const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-document.addEventListener("dragenter", (event) => {
-  if (carriesFiles(event)) over += 1;
-  find("veil").hidden = !over;
+takeFiles(add);
+followAddress({
+  faces: () => {},
+  model: () => {
+    camera.stop("");
+    showModel(find("model"), model);
+  },
+  interface: () => {
+    camera.stop("");
+    showInterface(find("interface"));
+  },
 });
-document.addEventListener("dragleave", (event) => {
-  if (carriesFiles(event)) over -= 1;
-  find("veil").hidden = !over;
-});
-document.addEventListener("dragover", (event) => event.preventDefault());
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  over = 0;
-  find("veil").hidden = true;
-  if (event.dataTransfer.files.length) {
-    location.hash = "#faces";
-    add(event.dataTransfer.files);
-  }
-});
-
-// Which of the three views is shown stands in the address, so that "back" goes back.
-
-const VIEWS = { faces: null, model: () => showModel(find("model"), model), interface: () => showInterface(find("interface")) };
-
-function showView(isFirst) {
-  const name = Object.hasOwn(VIEWS, location.hash.slice(1)) ? location.hash.slice(1) : "faces";
-  if (location.hash === "#main") return;
-  if (name !== "faces" && camera.running) camera.stop("");
-  for (const other of Object.keys(VIEWS)) find(`view-${other}`).hidden = other !== name;
-  for (const link of document.querySelectorAll(".top nav a")) {
-    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
-  VIEWS[name]?.();
-  if (!isFirst) find("main").focus();
-}
-
-window.addEventListener("hashchange", () => showView(false));
-showView(true);
 refresh();
 document.documentElement.dataset.ready = "true";

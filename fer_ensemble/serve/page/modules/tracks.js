@@ -1,6 +1,6 @@
 // Faces from frame to frame of the camera: which is which, where its outline is drawn, what it shows over time.
 
-const SAME = 0.2; // overlap (intersection over union) from which two boxes are of one face
+const SAME = 1.5; // widths of a face that it moves at most from one frame to the next
 const KEPT = 500; // milliseconds that a face may be missed
 const MOVING = 60; // milliseconds in which an outline covers 63 % of its way
 const SMOOTHING = 250; // milliseconds over which expressions are averaged
@@ -16,18 +16,8 @@ export class Tracks {
 
   // Takes what was found in a frame: records whose boxes are shares of the picture.
   update(faces, time) {
-    const free = new Set(this.list);
-    for (const face of faces) {
-      let best = null;
-      let most = SAME;
-      for (const track of free) {
-        const overlap = intersectionOverUnion(track.aim, face.box);
-        if (overlap > most) [best, most] = [track, overlap];
-      }
-      if (best) free.delete(best);
-      else best = this.begin(face, time);
-      this.follow(best, face, time);
-    }
+    const known = pair(this.list, faces);
+    for (const face of faces) this.follow(known.get(face) ?? this.begin(face, time), face, time);
     this.list = this.list.filter((track) => time - track.seen <= KEPT);
     this.list.sort((one, other) => other.aim[2] * other.aim[3] - one.aim[2] * one.aim[3]);
   }
@@ -58,10 +48,22 @@ export class Tracks {
   }
 }
 
-export function intersectionOverUnion(one, other) {
-  const width = Math.min(one[0] + one[2], other[0] + other[2]) - Math.max(one[0], other[0]);
-  const height = Math.min(one[1] + one[3], other[1] + other[3]) - Math.max(one[1], other[1]);
-  if (width <= 0 || height <= 0) return 0;
-  const both = width * height;
-  return both / (one[2] * one[3] + other[2] * other[3] - both);
+// Pairs tracks and faces, the nearest first. Returns a map from face to track.
+function pair(tracks, faces) {
+  const pairs = tracks.flatMap((track) => faces.map((face) => ({ track, face, away: distance(track.aim, face.box) })));
+  const known = new Map();
+  const taken = new Set();
+  for (const { track, face, away } of pairs.sort((one, other) => one.away - other.away)) {
+    if (away > SAME || known.has(face) || taken.has(track)) continue;
+    known.set(face, track);
+    taken.add(track);
+  }
+  return known;
+}
+
+// Returns how far apart the middles of two boxes are, in widths.
+function distance(one, other) {
+  const across = one[0] + one[2] / 2 - other[0] - other[2] / 2;
+  const along = one[1] + one[3] / 2 - other[1] - other[3] / 2;
+  return Math.max(Math.abs(across) / Math.max(one[2], other[2]), Math.abs(along) / Math.max(one[3], other[3]));
 }

@@ -8,6 +8,7 @@ Examples:
   fer-ensemble label party.jpg                          a table
   fer-ensemble label holidays/ --csv=faces.csv          a row for each face; the same command goes on after a stop
   fer-ensemble label *.jpg --annotate=seen/ --crops=faces/
+  fer-ensemble label party.jpg --explain=why/           what in each face spoke for its expression
   find . -name '*.jpg' | fer-ensemble label - --jsonl=faces.jsonl
   fer-ensemble label me.jpg --json                      for programs
   fer-ensemble label face_48x48.png --faces=whole       a picture that is one face
@@ -39,6 +40,10 @@ class LabelOptions:
     json: bool = _setting(False, "Print JSON instead of a table.")
     annotate: str = _setting("", "Folder for the pictures and videos with boxes and labels drawn into them.")
     crops: str = _setting("", "Folder for the faces, 48x48, in a folder for each expression.")
+    explain: str = _setting(
+        "",
+        "Folder for an explanation of each face of a picture: red what spoke for the expression, blue against it.",
+    )
     report: str = _setting("", "Folder for a page on each video: expressions over time.")
     faces: str = _setting(
         "detect",

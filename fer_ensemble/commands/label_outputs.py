@@ -78,6 +78,23 @@ def write_annotated(folder, name, picture, faces, class_names):
 
 def write_crops(folder, name, faces):
     """Writes faces as the network saw them: `<folder>/<expression>/<name>_<number>.png`, 48x48, grey."""
+    _write_faces(folder, name, faces, lambda face: face.crop)
+
+
+def write_explanations(folder, name, faces):
+    """Writes explained faces, named as by `write_crops`: each beside what spoke for its expression and against."""
+    import numpy as np
+
+    from fer_ensemble.classifier.explanation_picture import draw_explanation
+
+    def draw(face):
+        plain = draw_explanation(face.crop, np.zeros_like(face.explanation))
+        return np.concatenate([plain, draw_explanation(face.crop, face.explanation)], axis=1)
+
+    _write_faces(folder, name, faces, draw)
+
+
+def _write_faces(folder, name, faces, draw):
     from PIL import Image
 
     for number, face in enumerate(faces):
@@ -86,4 +103,4 @@ def write_crops(folder, name, faces):
         path = pathlib.Path(folder) / face.expression / f"{name.replace('/', '__')}{part}_{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
-            Image.fromarray(face.crop).save(temporary)
+            Image.fromarray(draw(face)).save(temporary)

@@ -10,7 +10,13 @@ import sys
 
 from fer_ensemble.base.errors import EXIT_ERROR, TOLD_ERRORS, UserError
 from fer_ensemble.commands.label_inputs import boxes_of, is_video, list_inputs, read_boxes
-from fer_ensemble.commands.label_outputs import JsonDocument, Table, write_annotated, write_crops
+from fer_ensemble.commands.label_outputs import (
+    JsonDocument,
+    Table,
+    write_annotated,
+    write_crops,
+    write_explanations,
+)
 
 
 def label(arguments, options):
@@ -83,6 +89,8 @@ class _Run:
                     )
                 if options.crops:
                     write_crops(options.crops, names[one.source], one.faces)
+                if options.explain:
+                    write_explanations(options.explain, names[one.source], self.classifier.explain(one.faces))
                 self._write(one.source, records, one.problem)
                 self._commit(one.source)
                 self._count(len(records), one.problem)

@@ -76,7 +76,7 @@ def test_one_schema_in_csv_json_lines_and_json(label, pictures, tmp_path):
 
 
 def test_a_table_annotated_pictures_and_crops(label, pictures, tmp_path):
-    answer = label(pictures, "--annotate=seen", "--crops=crops", "--unsure_below=1")
+    answer = label(pictures, "--annotate=seen", "--crops=crops", "--explain=why", "--unsure_below=1")
     assert answer.returncode == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert len(lines) == 1 + 5
@@ -91,6 +91,9 @@ def test_a_table_annotated_pictures_and_crops(label, pictures, tmp_path):
     for path in (tmp_path / "crops").glob("*/*.png"):
         with PIL.Image.open(path) as crop:
             assert crop.size == (48, 48) and crop.mode == "L"
+        with PIL.Image.open(tmp_path / "why" / path.relative_to(tmp_path / "crops")) as explained:
+            plain, coloured = np.hsplit(np.asarray(explained).astype(int), 2)
+        assert np.ptp(plain, axis=2).max() == 0 < np.ptp(coloured, axis=2).max()
 
 
 def test_the_same_command_goes_on_where_it_was_killed_and_nothing_is_twice_or_missing(label, pictures, tmp_path):

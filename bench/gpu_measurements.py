@@ -141,7 +141,7 @@ def measure_training(training, data, sizes, wait=lambda: None):
     from fer_ensemble.data.store import load_dataset
     from fer_ensemble.models.device import compile_options, keras
     from fer_ensemble.training.batches import TrainingBatches
-    from fer_ensemble.training.fit import build_training_model
+    from fer_ensemble.training.network import TrainingNetwork
     from fer_ensemble.training.optimizers import build_optimizer
 
     names = ("model", "width", "batch_size", "precision")
@@ -151,7 +151,8 @@ def measure_training(training, data, sizes, wait=lambda: None):
     dataset = load_dataset(data)
     chosen = np.resize(np.flatnonzero((dataset.usage == TRAINING) & (dataset.labels >= 0)), sizes.training_images)
     labels, classes = dataset.labels[chosen].astype(np.int64), len(dataset.class_names)
-    core, model = build_training_model(dataset.images[chosen], classes, settings)
+    network = TrainingNetwork(dataset.images[chosen], classes, settings)
+    core, model = network.core, network.training
     batches = TrainingBatches(np.eye(classes)[labels], settings, seed=0)
     options = compile_options(training=True)
     if "steps_per_call" in training:
@@ -207,7 +208,7 @@ def measure_prediction(sizes, output):
     from fer_ensemble.members.predictions import predict_probabilities
     from fer_ensemble.models.device import choose_precision
     from fer_ensemble.models.folding import fold_model
-    from fer_ensemble.training.fit import build_plain_model
+    from fer_ensemble.training.network import build_plain_model
 
     images = np.random.default_rng(0).integers(0, 256, (sizes.predicted_images, 48, 48), dtype=np.uint8)
     for width in sizes.widths:

@@ -59,22 +59,20 @@ def train(dataset, training, folds, settings, seed, fast):
     """Trains one member and returns its accuracy on the held-out fold."""
     from fer_ensemble.members.predictions import predict_probabilities
     from fer_ensemble.models import build_model
-    from fer_ensemble.training import fit
+    from fer_ensemble.training import network
+    from fer_ensemble.training.checkpoint import Checkpoint
+    from fer_ensemble.training.fit import TrainingData, fit_model
 
     # The one thing that differs; everything else is the code that users run.
-    fit.build_model = build_model if fast else lambda settings, classes, fast=False: build_model(settings, classes)
+    network.build_model = (
+        build_model if fast else lambda settings, classes, fast=False: build_model(settings, classes)
+    )
     own, held_out = training[folds != settings.fold], training[folds == settings.fold]
     labels = dataset.labels.astype(np.int64)
     with tempfile.TemporaryDirectory() as folder:
-        model, _ = fit.fit_model(
-            dataset.images[own],
-            np.eye(len(dataset.class_names))[labels[own]],
-            (dataset.images[held_out], labels[held_out]),
-            settings,
-            seed,
-            Path(folder),
-            {},
-        )
+        targets = np.eye(len(dataset.class_names))[labels[own]]
+        data = TrainingData(dataset.images[own], targets, dataset.images[held_out], labels[held_out])
+        model, _ = fit_model(data, settings, seed, Checkpoint(Path(folder), {}))
     return float(
         (predict_probabilities(model, dataset.images[held_out]).argmax(axis=1) == labels[held_out]).mean()
     )

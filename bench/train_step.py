@@ -45,13 +45,14 @@ ROWS = {
 def prepare_ours(model, width, batch_size, optimizer):
     from fer_ensemble.models.device import choose_precision, compile_options, describe_device, keras
     from fer_ensemble.training.batches import TrainingBatches
-    from fer_ensemble.training.fit import build_training_model
+    from fer_ensemble.training.network import TrainingNetwork
     from fer_ensemble.training.optimizers import build_optimizer
     from fer_ensemble.training.settings import TrainingSettings
 
     settings = TrainingSettings(model=model, width=width, batch_size=batch_size, optimizer=optimizer)
     images, labels = draw_data()
-    core, training = build_training_model(images, CLASSES, settings)
+    network = TrainingNetwork(images, CLASSES, settings)
+    core, training = network.core, network.training
     batches = TrainingBatches(np.eye(CLASSES)[labels], settings, seed=0)
     training.compile(
         optimizer=build_optimizer(settings, len(batches)),

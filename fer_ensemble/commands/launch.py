@@ -69,7 +69,8 @@ def define_flags():
     flags.DEFINE_string(
         "folds",
         ",".join(map(str, range(FOLDS))),
-        "The folds that each run is trained on; none: one member of each run, on all of Training.",
+        "The folds that each run holds out, one for each member. none: one member of each run, on all of "
+        "Training; pairs: six of each run that hold out two folds, as teachers (--teacher).",
     )
     flags.DEFINE_integer(
         "workers_per_gpu",
@@ -191,7 +192,7 @@ def _submit(request, members, prediction, options, given, dry_run):
 def _prepare_data(members, options):
     from fer_ensemble.data.store import load_dataset
 
-    # The workers would all convert it; done here, they find it converted.
+    # The workers would all convert it; done here, they find it converted, and what is wrong with it comes first.
     check_data(members, load_dataset(options.data, options.classes))
 
 
@@ -241,6 +242,9 @@ def _resume(given):
 def _predict(prediction, members, options):
     runs = dict.fromkeys(member.settings.run for member in members)
     folds = ensemble_folds([member.settings.fold for member in members])
+    if not folds:
+        print(f"The teachers are complete. A student of theirs: --teacher={options.experiments}")
+        return 0
     needed = [member_folder(options.experiments, fold, run) for run in runs for fold in folds]
     missing = [str(folder) for folder in needed if not is_complete(folder)]
     if missing:

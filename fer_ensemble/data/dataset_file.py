@@ -80,6 +80,7 @@ def _make_frame(dataset, attributes):
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    properties.set_obj_track_times(False)  # the same data set is the same file
     buffer, offsets = io.BytesIO(), {}
     with h5py.File(buffer, "w") as file:
         file.attrs.update(attributes)
@@ -137,7 +138,7 @@ def _check_arrays(file):
             raise ValueError(f"{name} of shape {array.shape}")
         if array.nbytes > _MAXIMUM_RATIO * max(array.id.get_storage_size(), 1000):
             raise ValueError(
-                f"{name} that tell of {array.nbytes:,} bytes and hold {array.id.get_storage_size():,}"
+                f"{name} that declare {array.nbytes:,} bytes and hold {array.id.get_storage_size():,}"
             )
     check_memory(sum(array.nbytes for array in arrays.values()), f"{file.filename}: its {count:,} images")
 

@@ -5,7 +5,7 @@ import sys
 import time
 
 from fer_ensemble.base.words import format_seconds
-from fer_ensemble.members.directory import read_progress
+from fer_ensemble.members.directory import read_progress, work_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,6 +177,6 @@ def _place(run):
 def read_report(run):
     """Returns what the member that a `Run` trains last said of itself, a dictionary; empty if nothing."""
     # An earlier attempt's file may still be there: what it says of the time left no longer holds.
-    report = read_progress(run.job.log.parent) or {}
+    report = read_progress(work_folder(run.job.log.parent)) or {}
     tells = report.get("pid") == run.process.pid and "epoch" in report and report.get("epochs")
     return report if tells else {}

@@ -14,6 +14,7 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.fold_names import parse_fold
 from fer_ensemble.members import directory
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings, check_start, list_differences
+from fer_ensemble.training.targets import NO_VOTES
 from fer_ensemble.training.variations import vary_settings
 
 _ABOVE = pathlib.Path(__file__).resolve().parents[2]
@@ -121,7 +122,7 @@ def plan_members(runs, folds, settings, options, variations=()):
             folder = directory.member_folder(options.experiments, fold, own.run)
             check_start(own, folder)
             seconds = None
-            if directory.is_complete(folder) and not options.overwrite:
+            if is_current(folder) and not options.overwrite:
                 record = directory.read_record(folder)
                 _check_settings(folder, own, record["settings"])
                 seconds = record["training_seconds"]
@@ -140,13 +141,16 @@ def _check_settings(folder, settings, recorded):
 
 
 def check_data(members, dataset):
-    """Raises UserError if a complete member was trained on another data set, or on other classes of it.
+    """Raises UserError if a complete member was trained on another data set, or on other classes of it, or if an
+    unfinished one is to learn from votes that the data set has not.
 
     Args:
         members: List of `PlannedMember`.
         dataset: The `Dataset` that the others are to be trained on.
     """
     for member in members:
+        if member.settings.labels == "ferplus" and dataset.votes is None:
+            raise UserError(NO_VOTES)
         if member.complete:
             data = directory.read_record(member.folder)["data"]
             if data["fingerprint"] != dataset.fingerprint:
@@ -157,14 +161,19 @@ def check_data(members, dataset):
 
 
 def discard_members(members):
-    """Makes members unfinished ones that are not begun, whatever is in their folders.
+    """Has members trained afresh; complete ones stay until they are replaced.
 
     With --overwrite this comes before the first training: after an interruption the same command without
     --overwrite then goes on, and takes none of the old members for a new one.
     """
     for member in members:
-        for name in (directory.RECORD, directory.STATE, directory.PROGRESS, directory.FAILURE):
-            (member.folder / name).unlink(missing_ok=True)
+        member.folder.mkdir(parents=True, exist_ok=True)
+        directory.begin_afresh(member.folder)
+
+
+def is_current(folder: pathlib.Path) -> bool:
+    """Whether a member is complete, and no training is to replace it."""
+    return directory.is_complete(folder) and not directory.is_replaced(folder)
 
 
 def training_command(settings, options):

@@ -4,6 +4,7 @@ import dataclasses
 import time
 
 from fer_ensemble.base.words import format_seconds
+from fer_ensemble.launch.plan import is_current
 from fer_ensemble.members import directory
 from fer_ensemble.training.state import read_notes
 
@@ -44,15 +45,16 @@ def read_status(folder):
         `MemberStatus`.
     """
     name = f"{folder.parent.name}/{folder.name}"
-    if directory.is_complete(folder):
+    if is_current(folder):
         return _read_complete(folder, name)
-    progress, failure = directory.read_progress(folder), directory.read_failure(folder)
+    work = directory.work_folder(folder)
+    progress, failure = directory.read_progress(work), directory.read_failure(work)
     if directory.is_held(folder) or _lives_elsewhere(progress, failure):
         return MemberStatus(name, RUNNING, progress)
     if failure:
         return MemberStatus(name, FAILED, progress, failure.get("error", "it left no reason"))
     try:
-        saved = read_notes(folder / directory.STATE)
+        saved = read_notes(work / directory.STATE)
     except ValueError as error:
         return MemberStatus(name, FAILED, progress, str(error))
     if saved:  # later than the last progress

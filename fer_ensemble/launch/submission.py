@@ -149,6 +149,8 @@ def submit_members(members, prediction, options, request, dry_run, prepare):
         names = ", ".join(member.name for member in to_submit)
         arrays.add(submit(array, f"an array of {len(to_submit)}: {names}"))
     coming = {*queued, *(task_number(member.settings) for member in to_submit)}
+    if not ensemble_folds([member.settings.fold for member in members]):
+        return  # teachers: nothing combines them
     elsewhere = _find_elsewhere(members, coming, options)
     if elsewhere:
         print(f"no prediction: nothing is submitted for the other folds, {', '.join(elsewhere)}")

@@ -7,6 +7,7 @@ import math
 import os
 import pathlib
 import re
+import shutil
 import socket
 import time
 
@@ -32,6 +33,7 @@ STATE = "state.npz"  # what an interrupted training goes on from
 PROGRESS = "progress.json"
 FAILURE = "failure.json"  # why the last training ended without being complete
 LOCK = "lock"
+NEW = "new"  # folder, in a complete member's, of the training that is to replace it
 
 
 def member_name(fold, run):
@@ -67,6 +69,46 @@ def find_folders(experiments):
 def is_complete(folder):
     """Whether a member's training has ended; its record, written last, says so."""
     return (folder / RECORD).is_file()
+
+
+def is_replaced(folder: pathlib.Path) -> bool:
+    """Whether a training is to replace the member. Until it is complete, the old member stays as it was."""
+    return (folder / NEW).is_dir()
+
+
+def work_folder(folder: pathlib.Path) -> pathlib.Path:
+    """Returns where an unfinished training keeps its files: the member's folder, or `new/` in it."""
+    return folder / NEW if is_replaced(folder) else folder
+
+
+def begin_afresh(folder: pathlib.Path) -> None:
+    """Has a member trained afresh: a complete one stays until it is replaced, an unfinished one is removed."""
+    if is_complete(folder):
+        shutil.rmtree(folder / NEW, ignore_errors=True)
+        (folder / NEW).mkdir()
+        return
+    for name in (STATE, PROGRESS, FAILURE, HISTORY, MODEL, PREDICTIONS):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+
+
+def finish_replacement(folder: pathlib.Path) -> None:
+    """Moves a complete training from `new/` into the member's place.
+
+    The record goes first and comes last, so that no moment shows a mixture as complete. Called again after a kill
+    in between, it does the rest.
+    """
+    new = folder / NEW
+    if not is_complete(new):
+        return
+    (folder / RECORD).unlink(missing_ok=True)
+    for cache in folder.glob("predictions-*.h5"):  # of the old network
+        cache.unlink()
+    shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+    names = {path.name for path in new.iterdir()} - {RECORD}
+    for name in (*sorted(names), RECORD):
+        (new / name).replace(folder / name)
+    new.rmdir()
 
 
 def write_record(folder, record, files):
@@ -172,7 +214,7 @@ def held(folder):
     try:
         lock.acquire(timeout=1)  # `is_held` holds it, too, for an instant
     except filelock.Timeout:
-        holder = read_progress(folder)
+        holder = read_progress(work_folder(folder))
         who = f" ({describe_holder(holder)})" if holder else ""
         raise HeldError(f"{folder} is being trained by another process{who}.") from None
     try:

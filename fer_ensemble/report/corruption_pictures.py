@@ -31,7 +31,7 @@ def draw_sheet(face, seed: int = 0) -> bytes:
 
     strips = [_join(_strengths(face, name, seed), axis=1) for name in CORRUPTIONS]
     faces = np.kron(_join(strips, axis=0), np.ones((SHEET_SCALE, SHEET_SCALE), np.uint8))
-    left, top = 290, 30
+    left, top = 330, 30
     height, width = faces.shape
     sheet = Image.new("L", (left + width, top + height), 255)
     sheet.paste(Image.fromarray(faces), (left, top))

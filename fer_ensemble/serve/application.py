@@ -157,7 +157,7 @@ class _Office:
         return {
             "class_names": list(self.classifier.class_names),
             "unsure_below": self.classifier.unsure_below,
-            "about": self.classifier.about,
+            "about": {name: value for name, value in self.classifier.about.items() if name != "folder"},
             "card": self.card,
             "version": __version__,
             "limits": {

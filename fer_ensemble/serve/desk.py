@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 
 from fer_ensemble.serve.refusals import busy
 
@@ -37,7 +38,7 @@ class Desk:
         loop = asyncio.get_running_loop()
         self._begin(ticket)
         work = self._pool.submit(function, *arguments)
-        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._finish, ticket))
+        work.add_done_callback(lambda _: self._tell(loop, ticket))
         try:
             return await asyncio.wait_for(asyncio.wrap_future(work), self._seconds)
         except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
@@ -50,6 +51,10 @@ class Desk:
     def _begin(self, ticket):
         self._working += 1
         ticket.__enter__()
+
+    def _tell(self, loop, ticket):
+        with contextlib.suppress(RuntimeError):  # the server has ended in the meantime
+            loop.call_soon_threadsafe(self._finish, ticket)
 
     def _finish(self, ticket):
         self._working -= 1

@@ -1,7 +1,9 @@
 """What is done with an upload: faces found in a picture, or read whole. Runs in threads, knows nothing of HTTP."""
 
 import base64
+import contextlib
 import io
+import threading
 
 import numpy as np
 from PIL import Image
@@ -14,6 +16,9 @@ from fer_ensemble.faces.pictures import as_picture
 from fer_ensemble.serve.refusals import Refused
 
 _FACE_BYTES = IMAGE_SIZE * IMAGE_SIZE
+# Pictures that take hundreds of megabytes while they are unpacked do so one after the other.
+_LARGE = 16_000_000  # pixels
+_large = threading.Lock()
 
 
 def check_picture(content, most_pixels, name=""):
@@ -24,6 +29,9 @@ def check_picture(content, most_pixels, name=""):
         most_pixels: Largest picture.
         name: What the sender calls it.
 
+    Returns:
+        A context in which it may be unpacked.
+
     Raises:
         Refused: If it is too large.
     """
@@ -33,12 +41,13 @@ def check_picture(content, most_pixels, name=""):
     except Image.DecompressionBombError:
         pixels, size = float("inf"), "many more"
     except Exception:  # a damaged file makes Pillow raise nearly anything
-        return
+        return contextlib.nullcontext()
     if pixels > most_pixels:
         raise Refused(
             413, f"{_called(name)}Expected a picture of at most {most_pixels / 1e6:g} megapixels. Received: "
                  f"{size}. Send a smaller one."
         )  # fmt: skip
+    return _large if pixels > _LARGE else contextlib.nullcontext()
 
 
 def is_raw(uploads):
@@ -78,9 +87,10 @@ def read_faces(uploads, most_faces, most_pixels):
     _check_count(len(uploads), most_faces)
     faces = []
     for upload in uploads:
-        check_picture(upload.content, most_pixels, upload.name)
+        room = check_picture(upload.content, most_pixels, upload.name)
         try:
-            faces.append(read_face(upload.content, upload.name or "picture"))
+            with room:
+                faces.append(read_face(upload.content, upload.name or "picture"))
         except UserError as error:
             raise unreadable(upload) from error
     return np.stack(faces)
@@ -115,9 +125,10 @@ def find_faces(classifier, upload, most_faces, most_pixels):
     Raises:
         Refused: If it is no picture, or too large.
     """
-    check_picture(upload.content, most_pixels, upload.name)
+    room = check_picture(upload.content, most_pixels, upload.name)
     try:
-        found = classifier.find(as_picture(upload.content))
+        with room:
+            found = classifier.find(as_picture(upload.content))
     except UserError as error:
         raise unreadable(upload) from error
     return found[:most_faces], max(0, len(found) - most_faces)

@@ -1,5 +1,7 @@
 """What the training step is fed with: positions, draws and labels, a pure function of (seed, epoch, step)."""
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 
@@ -44,9 +46,16 @@ class TrainingBatches(keras.utils.PyDataset):
         return self.steps - self.first_step
 
     def __getitem__(self, index):
-        step = self.first_step + index
-        positions = self._order()[step * self._batch_size : (step + 1) * self._batch_size]
-        generator = np.random.default_rng([self._seed, self.epoch, step + 1])
+        return self._batch(self.epoch, self.first_step + index)
+
+    def first_inputs(self, count: int) -> Iterator[dict[str, np.ndarray]]:
+        """Yields the inputs, without the targets, of the first batches of the first epoch, at most `count`."""
+        for step in range(min(count, self.steps)):
+            yield self._batch(0, step)[0]
+
+    def _batch(self, epoch, step):
+        positions = self._order(epoch)[step * self._batch_size : (step + 1) * self._batch_size]
+        generator = np.random.default_rng([self._seed, epoch, step + 1])
         draws = draw_batch(generator, len(positions), self._settings)
         targets = self._targets[positions]
         if "mix" in draws:
@@ -80,8 +89,8 @@ class TrainingBatches(keras.utils.PyDataset):
         batches = batches.apply(tf.data.experimental.assert_cardinality(len(self)))
         return batches.prefetch(2).with_options(options)
 
-    def _order(self):
-        if self._order_epoch != self.epoch:
-            self._order_epoch = self.epoch
-            self._positions = np.random.default_rng([self._seed, self.epoch]).permutation(len(self._targets))
+    def _order(self, epoch):
+        if self._order_epoch != epoch:
+            self._order_epoch = epoch
+            self._positions = np.random.default_rng([self._seed, epoch]).permutation(len(self._targets))
         return self._positions

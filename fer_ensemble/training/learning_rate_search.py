@@ -9,13 +9,8 @@ from fer_ensemble.members.directory import fold_name
 from fer_ensemble.models.device import keras
 from fer_ensemble.training.batches import TrainingBatches
 from fer_ensemble.training.epoch_progress import make_bar
-from fer_ensemble.training.fit import (
-    build_plain_model,
-    build_training_model,
-    compile_training,
-    initialize_model,
-)
 from fer_ensemble.training.member import advise_smaller_batches, is_out_of_memory, member_seed
+from fer_ensemble.training.network import TrainingNetwork
 from fer_ensemble.training.optimizers import build_optimizer
 from fer_ensemble.training.pretrained import find_pretrained, load_pretrained
 from fer_ensemble.training.schedules import Exponential
@@ -70,18 +65,14 @@ def run_range_test(settings, options, steps):
 def _test_rates(dataset, own, targets, settings, seed, steps):
     keras.utils.set_random_seed(seed)
     classes = len(dataset.class_names)
-    core, training = build_training_model(dataset.images[own], classes, settings)
+    network = TrainingNetwork(dataset.images[own], classes, settings)
     if settings.pretrained:
         pretrained = find_pretrained(settings)
-        initialize_model(
-            core,
-            build_plain_model(classes, settings),
-            lambda model: load_pretrained(model, pretrained, settings, dataset.class_names),
-        )
+        network.initialize(lambda model: load_pretrained(model, pretrained, settings, dataset.class_names))
     batches = TrainingBatches(targets, settings, seed)
     optimizer = build_optimizer(settings, len(batches), Exponential(LOWEST, HIGHEST, steps))
-    compile_training(training, core, optimizer, steps_per_execution=1)
-    return take_steps(training, batches, steps)
+    network.compile(optimizer, steps_per_execution=1)
+    return take_steps(network.training, batches, steps)
 
 
 def take_steps(training, batches, steps):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import shutil
 import sys
 import zlib
 
@@ -52,35 +51,39 @@ def train_member(settings, options):
         "folds": folds,
     }  # and `pretrained`, of what it started from, once that is read
     with directory.held(folder):
+        directory.finish_replacement(folder)  # of a process that was killed while it moved the files
         if options.overwrite:
-            _clear(folder)
-        if directory.is_complete(folder):
+            _check_start(settings)
+            directory.begin_afresh(folder)
+        work = directory.work_folder(folder)
+        if directory.is_complete(work):
             _check_same(folder, identity, directory.read_record(folder))
             _remove(folder, *LEFT_BEHIND)
             print(f"{folder} is complete: nothing to do (--overwrite trains it afresh)")
             return
-        saved = read_notes(folder / directory.STATE)
+        saved = read_notes(work / directory.STATE)
         if saved:
-            _check_same(folder, identity, saved)
+            _check_same(work, identity, saved)
         started = {"started": _now()}
         if saved:
             started = {name: saved[name] for name in ("started", "pretrained", "teacher") if name in saved}
-        (folder / directory.FAILURE).unlink(missing_ok=True)
-        directory.write_progress(folder, _describe_start(saved, settings.epochs))
+        (work / directory.FAILURE).unlink(missing_ok=True)
+        directory.write_progress(work, _describe_start(saved, settings.epochs))
         try:
-            _train(settings, options, folder, dataset, path, own, held_out, {**identity, **started})
+            _train(settings, options, work, dataset, path, own, held_out, {**identity, **started})
+            directory.finish_replacement(folder)
         except stop_signals.Stopped as stopped:
-            position = describe_position(read_notes(folder / directory.STATE), settings.epochs)
-            complete = directory.is_complete(folder)  # it came at the very end
+            position = describe_position(read_notes(work / directory.STATE), settings.epochs)
+            complete = directory.is_complete(work)  # it came at the very end
             going_on = f"stands at {position}; the same command goes on from there"
             stopped.where = f"{folder} {'is complete' if complete else going_on}"
             raise
         except Exception as error:
             if is_out_of_memory(error):
                 # An unfinished training cannot go on with other settings.
-                begin_anew = " and --overwrite" if (folder / directory.STATE).exists() else ""
+                begin_anew = " and --overwrite" if (work / directory.STATE).exists() else ""
                 error = MemoryError(f"{folder}: {advise_smaller_batches(settings, begin_anew)}")
-            directory.write_failure(folder, error)
+            directory.write_failure(work, error)
             raise error
 
 
@@ -89,7 +92,8 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
         make_deterministic()
     from fer_ensemble.members.predictions import predict_parts, write_predictions
     from fer_ensemble.models import device
-    from fer_ensemble.training.fit import fit_model
+    from fer_ensemble.training.checkpoint import Checkpoint
+    from fer_ensemble.training.fit import TrainingData, fit_model
 
     initialize = None
     if settings.pretrained and "pretrained" not in identity:
@@ -113,17 +117,9 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
         f"{len(held_out):,} held out, {settings.epochs} epochs, {precision} on {device.describe_device()}",
         flush=True,
     )
-    model, history = fit_model(
-        dataset.images[own],
-        targets,
-        (dataset.images[held_out], dataset.labels[held_out].astype(np.int64)),
-        settings,
-        seed,
-        folder,
-        identity,
-        options.tensorboard,
-        initialize,
-    )
+    held_out_labels = dataset.labels[held_out].astype(np.int64)
+    data = TrainingData(dataset.images[own], targets, dataset.images[held_out], held_out_labels)
+    model, history = fit_model(data, settings, seed, Checkpoint(folder, identity), options.tensorboard, initialize)
     with replacing(folder / directory.MODEL) as temporary:
         # An uncompiled twin: looking at the held-out fold compiled the model, and people would load an optimiser.
         type(model)(model.input, model.output, name=model.name).save(temporary)
@@ -143,7 +139,7 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
     directory.write_record(folder, record, [directory.MODEL, directory.PREDICTIONS, directory.HISTORY])
     _remove(folder, *LEFT_BEHIND)
     scores = ", ".join(f"{name} {score:.2%}" for name, score in record["metrics"].items() if score is not None)
-    print(f"{folder} is complete: {scores}")
+    print(f"{folder.parent if folder.name == directory.NEW else folder} is complete: {scores}")
 
 
 def _start_from_pretrained(settings, identity, holds_out):
@@ -189,12 +185,14 @@ def _check_same(folder, identity, saved):
         )
 
 
-def _clear(folder):
-    # The record goes first: a directory that is being emptied is not complete.
-    _remove(folder, directory.RECORD, directory.MODEL, directory.PREDICTIONS, directory.HISTORY, *LEFT_BEHIND)
-    for path in folder.glob("predictions-*.h5"):
-        path.unlink()
-    shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+def _check_start(settings):
+    """Finds what would stop the training before anything is removed."""
+    from fer_ensemble.models import device  # noqa: F401 - an unknown KERAS_BACKEND, a broken installation
+
+    if settings.pretrained:
+        from fer_ensemble.training.pretrained import find_pretrained
+
+        find_pretrained(settings)
 
 
 def _remove(folder, *names):

@@ -7,12 +7,14 @@ import h5py
 import keras
 
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.data.dataset import CLASS_NAMES
 from fer_ensemble.members import directory
 from fer_ensemble.models import build_model
 from fer_ensemble.models.published import APPLICATIONS, TORCHVISION, read_application, read_torchvision
 from fer_ensemble.models.transfer import read_model, transfer_weights
 
-IMAGENET = "imagenet"
+IMAGENET, SHIPPED = "imagenet", "shipped"
+SHIPPED_NETWORK = pathlib.Path(__file__).parents[1] / "assets" / "network.keras"
 _SUFFIXES = (".keras", ".weights.h5", ".safetensors")
 _ORIGIN = "https://storage.googleapis.com/tensorflow/keras-applications"
 # MD5, which Keras checks; as in keras/src/applications.
@@ -28,6 +30,8 @@ def find_pretrained(settings):
     """
     if settings.pretrained == IMAGENET:
         return _download(settings.model)
+    if settings.pretrained == SHIPPED:
+        return SHIPPED_NETWORK
     path = settings.pretrained_path
     if path.is_dir():
         if not directory.is_complete(path):
@@ -36,8 +40,8 @@ def find_pretrained(settings):
         return path / directory.MODEL
     if not path.name.endswith(_SUFFIXES):
         raise UserError(
-            f"`pretrained` must be imagenet, a member's folder, or a file ending in {', '.join(_SUFFIXES)}. "
-            f"Received: {path}. "
+            f"`pretrained` must be {SHIPPED}, {IMAGENET}, a member's folder, or a file ending in "
+            f"{', '.join(_SUFFIXES)}. Received: {path}. "
             "PyTorch's .pt and .pth files are pickles, which can run any program: write the weights with "
             "safetensors.torch.save_file(network.state_dict(), 'FILE.safetensors')."
         )
@@ -55,6 +59,8 @@ def may_know_held_out(path, identity):
         path: What `find_pretrained` returned.
         identity: Dictionary with the `settings`, `data` and `folds` of the member that starts from it.
     """
+    if path == SHIPPED_NETWORK:
+        return True  # it was trained on all of FER2013's Training, and so were the networks that taught it
     if path.name != directory.MODEL or not directory.is_complete(path.parent):
         return False
     other = directory.read_record(path.parent)
@@ -127,6 +133,8 @@ def _count_classes(path):
 
 
 def _same_logits(path, source, class_names):
+    if path == SHIPPED_NETWORK:
+        return list(class_names) == list(CLASS_NAMES)
     if path.name == directory.MODEL and directory.is_complete(path.parent):
         return directory.read_record(path.parent)["class_names"] == list(class_names)
     return "logits" in source.weights and source.weights["logits"][1].shape == (len(class_names),)

@@ -97,10 +97,11 @@ class TrainingSettings:
     # What it starts from.
     pretrained: str = _setting(
         "",
-        "Weights to start from; empty: random ones. A member's folder ({fold} in it stands for the fold), a "
-        ".keras or .weights.h5 file of the same architecture, torchvision's weights of resnet18, resnet34 or a "
-        "vgg as a .safetensors file, or imagenet: Keras's of vgg16 or vgg19, which are downloaded. The logits are "
-        "taken over if they are of the same classes.",
+        "Weights to start from; empty: random ones. shipped: the network in the package (with --model=resnet9 "
+        "--width=16). A member's folder ({fold} in it stands for the fold), a .keras or .weights.h5 file of the "
+        "same architecture, torchvision's weights of resnet18, resnet34 or a vgg as a .safetensors file, or "
+        "imagenet: Keras's of vgg16 or vgg19, which are downloaded. The logits "
+        "are taken over if they are of these classes.",
     )
     freeze_backbone_epochs: int = _setting(
         0,

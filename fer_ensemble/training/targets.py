@@ -6,6 +6,11 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.classes import find_class
 from fer_ensemble.data.dataset import VOTE_NAMES
 
+NO_VOTES = (
+    "--labels=ferplus takes FER+ votes, and these data have none. "
+    "Give them beside the faces: --data=fer2013.csv,fer2013new.csv"
+)
+
 
 def choose_targets(labels, votes, class_names, kind):
     """Returns the distribution that each image is trained on.
@@ -37,10 +42,7 @@ def choose_targets(labels, votes, class_names, kind):
     if kind == "fer2013":
         return targets
     if votes is None:
-        raise UserError(
-            "--labels=ferplus takes FER+ votes, and these data have none. "
-            "Give them beside the faces: --data=fer2013.csv,fer2013new.csv"
-        )
+        raise UserError(NO_VOTES)
     votes = np.where(votes > 1, votes, 0)
     shares = np.zeros_like(targets)
     for name, counts in zip(VOTE_NAMES, votes.T, strict=True):

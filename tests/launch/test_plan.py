@@ -121,6 +121,15 @@ def test_after_discarding_no_old_member_is_taken_for_a_new_one(tmp_path):
     discard_members(plan_members([("cnn", 0)], [0], TrainingSettings(epochs=60), options))
     options = TrainingOptions(experiments=str(tmp_path))
     assert not plan_members([("cnn", 0)], [0], TrainingSettings(epochs=60), options)[0].complete
+    assert (tmp_path / "exp_0" / "cnn_0" / "member.json").is_file()  # which stays until the new one is complete
+
+
+def test_votes_that_the_data_have_not_are_missed_before_anything_is_trained(tmp_path, tiny_dataset):
+    members = plan_members(
+        [("cnn", 0)], [0], TrainingSettings(labels="ferplus"), TrainingOptions(experiments=str(tmp_path))
+    )
+    with pytest.raises(UserError, match="--labels=ferplus takes FER\\+ votes, and these data have none"):
+        check_data(members, tiny_dataset)
 
 
 def test_a_complete_member_of_other_settings_is_refused(tmp_path):

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from fer_ensemble.training.batches import TrainingBatches
+from fer_ensemble.training.checkpoint import Checkpoint
 from fer_ensemble.training.epoch_progress import Progress
-from fer_ensemble.training.fit import _Recorder
-from fer_ensemble.training.schedules import build_schedule
+from fer_ensemble.training.epoch_recorder import EpochRecorder
 from fer_ensemble.training.settings import TrainingSettings
 
 PLAIN = {"label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0}
@@ -122,14 +122,11 @@ def test_fit_hands_out_the_batches_of_its_epoch(first, tmp_path):
     model.compile(optimizer="sgd", run_eagerly=True)
     model.built = True
     progress = Progress(tmp_path, 6, batches.steps, 4)
-    settings = TrainingSettings(epochs=6, validate_every=0)
-    schedule, history = build_schedule(settings, 30), []
-    recorder = _Recorder(
-        batches, history, settings, schedule, progress, look_at_held_out=lambda: (1.0, 0.5), save=lambda: None
-    )
+    checkpoint = Checkpoint(tmp_path, {})
+    recorder = EpochRecorder(batches, checkpoint, progress, validate=lambda epoch: None)
     callbacks = [recorder, progress]
     model.fit(batches.for_fit(), epochs=6, initial_epoch=first, shuffle=False, verbose=0, callbacks=callbacks)
     expected = np.concatenate([positions(make(), epoch) for epoch in range(first, 6)])
     np.testing.assert_array_equal(model.seen, expected)
-    assert [row["epoch"] for row in history] == list(range(first + 1, 7))
+    assert [row["epoch"] for row in checkpoint.history] == list(range(first + 1, 7))
     assert not batches.for_fit().options().autotune.enabled  # its thread makes epochs wait

@@ -11,7 +11,9 @@ from fer_ensemble.data.dataset import TRAINING, UNLABELLED
 from fer_ensemble.models import build_model
 from fer_ensemble.models.layers import FusedBatchNormalization
 from fer_ensemble.training.batches import TrainingBatches
-from fer_ensemble.training.fit import HISTORY_COLUMNS, fit_model, format_history
+from fer_ensemble.training.checkpoint import Checkpoint
+from fer_ensemble.training.fit import TrainingData, fit_model
+from fer_ensemble.training.history import HISTORY_COLUMNS, format_history
 from fer_ensemble.training.optimizers import build_optimizer
 from fer_ensemble.training.schedules import count_plateaus
 from fer_ensemble.training.settings import TrainingSettings
@@ -32,8 +34,9 @@ def fit(tiny_dataset, tmp_path):
 
     def fit(seed=0, folder=tmp_path, tensorboard=False, **changes):
         settings = TrainingSettings(**{**TINY, **changes})
-        seen, unseen = (images[~held_out], np.eye(3)[labels[~held_out]]), (images[held_out], labels[held_out])
-        return fit_model(*seen, unseen, settings, seed, folder, {"whose": "mine"}, tensorboard)
+        targets = np.eye(3)[labels[~held_out]]
+        data = TrainingData(images[~held_out], targets, images[held_out], labels[held_out])
+        return fit_model(data, settings, seed, Checkpoint(folder, {"whose": "mine"}), tensorboard)
 
     return fit
 
@@ -84,9 +87,9 @@ def test_the_held_out_images_are_looked_at_once_at_the_end_if_never_before(fit):
 
 def test_without_held_out_images_there_is_nothing_to_look_at(tiny_dataset, tmp_path):
     images, targets = tiny_dataset.images[:24], np.eye(3)[np.maximum(tiny_dataset.labels[:24], 0)]
-    nothing = tiny_dataset.images[:0], tiny_dataset.labels[:0].astype(int)
+    data = TrainingData(images, targets, tiny_dataset.images[:0], tiny_dataset.labels[:0].astype(int))
     settings = TrainingSettings(**{**TINY, "epochs": 2, "fold": None})
-    _, history = fit_model(images, targets, nothing, settings, 0, tmp_path, {})
+    _, history = fit_model(data, settings, 0, Checkpoint(tmp_path, {}))
     assert [(row["val_loss"], row["val_accuracy"]) for row in history] == [(None, None)] * 2
     rows = list(csv.DictReader((tmp_path / "history.csv").open()))
     assert [row["val_loss"] for row in rows] == ["", ""] and all(row["loss"] for row in rows)
@@ -163,6 +166,20 @@ def test_the_moving_average_of_the_weights_is_what_is_saved(fit, tmp_path):
     np.testing.assert_array_equal(kernels[0], raw)
     assert not np.allclose(average, raw, atol=1e-4)
     assert any(np.array_equal(average, kernel) for kernel in kernels[1:])
+
+
+def test_averaged_weights_come_with_statistics_of_their_own(fit, tmp_path):
+    """Batch normalisation of the averaged weights: by their own feature maps, not by those of the last weights."""
+    model, _ = fit(ema=0.9, epochs=3, validate_every=0, **PLAIN)
+    statistics = [weight for layer in model.layers for weight in layer.non_trainable_weights]
+    with np.load(tmp_path / "state.npz") as state:
+        raw = [state[name] for name in sorted(state.files) if state[name].shape == (4,)]
+    # The first normalisation sees the pixels through the averaged first convolution.
+    mean = keras.ops.convert_to_numpy(statistics[0])
+    assert not any(np.array_equal(mean, values) for values in raw)
+    again, _ = fit(ema=0.9, epochs=3, validate_every=0, **PLAIN)  # loaded: computed again, to the same
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_tensorboard_logs_are_written_when_asked_for(fit, tmp_path):

@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 
 from fer_ensemble import __version__
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, TRAINING, UNLABELLED
 from fer_ensemble.data.folds import FOLD_SPLITTER, load_folds
 from fer_ensemble.data.store import write_dataset
 from fer_ensemble.members import directory
 from fer_ensemble.members.predictions import read_predictions
-from fer_ensemble.training.fit import HISTORY_COLUMNS
+from fer_ensemble.training.history import HISTORY_COLUMNS
 from fer_ensemble.training.member import member_seed, train_member
 from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings
 from fer_ensemble.training.splits import split_training
@@ -221,8 +222,7 @@ def test_a_damaged_record_is_told(tiny_data, tiny_settings, copy):
 
 def test_overwrite_trains_afresh_with_any_settings(tiny_data, tiny_settings, copy):
     before = describe(copy)
-    for name in ("predictions-0123456789ab.h5", "state.npz", "progress.json"):
-        (copy / name).write_text("of the former member")
+    (copy / "predictions-0123456789ab.h5").write_text("of the former member")
     (copy / "tensorboard").mkdir()
     other = dataclasses.replace(tiny_settings, epochs=1, width=2)
     train_member(other, options_for(copy, tiny_data, overwrite=True))
@@ -230,6 +230,26 @@ def test_overwrite_trains_afresh_with_any_settings(tiny_data, tiny_settings, cop
     assert directory.read_record(copy)["settings"]["epochs"] == 1
     after = describe(copy)
     assert all(after[name][1] != before[name][1] for name in before)
+
+
+def test_the_old_member_stays_until_the_new_one_is_complete(tiny_data, tiny_settings, copy, monkeypatch):
+    before = describe(copy)
+    other = dataclasses.replace(tiny_settings, epochs=1, width=2)
+    options = options_for(copy, tiny_data, overwrite=True)
+    with pytest.raises(UserError, match=r"nowhere\.keras"):
+        train_member(dataclasses.replace(other, pretrained="nowhere.keras"), options)
+    assert describe(copy) == before and not directory.is_replaced(copy)
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
+        patch.setattr("fer_ensemble.members.predictions.write_predictions", cut_the_power)
+        train_member(other, options)
+    assert {name: facts for name, facts in describe(copy).items() if name in before} == before
+    train_member(other, options_for(copy, tiny_data))  # goes on with the new one
+    assert {path.name for path in copy.iterdir()} == COMPLETE
+    assert directory.read_record(copy)["settings"]["width"] == 2
+
+
+def cut_the_power(*arguments):
+    raise RuntimeError("power cut")
 
 
 def test_each_member_has_a_seed_of_its_own():

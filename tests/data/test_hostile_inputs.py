@@ -1,0 +1,370 @@
+"""What people, accidents and enemies give as --data: each ends in one line that names the file and the fix."""
+
+import gzip
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.data.dataset_file import FORMAT
+from fer_ensemble.data.readers import unpacking
+from fer_ensemble.data.readers.bad_rows import BadRows
+from fer_ensemble.data.store import convert_inputs, load_dataset
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LINE = " ".join(["5"] * 2304)
+CSV = f"emotion,pixels,Usage\n3,{LINE},Training\n0,{LINE},PublicTest\n"
+FACES = np.random.default_rng(0).integers(0, 256, (99, 2304))
+LONG = (CSV + "".join(f"3,{' '.join(map(str, row))},Training\n" for row in FACES)).encode()
+NOISE = " ".join(map(str, FACES[0]))
+
+
+def zipped(files, method=zipfile.ZIP_DEFLATED):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def damage(content, start=100, length=30):
+    return (
+        content[:start] + bytes(255 - byte for byte in content[start : start + length]) + content[start + length :]
+    )
+
+
+def nested(depth):
+    content = CSV.encode()
+    for _ in range(depth):
+        content = zipped({"a": content}, zipfile.ZIP_STORED)
+    return content
+
+
+def tar_with_long_header():
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 3_000_000
+    return gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + b"1 path=a\n" * 400_000)
+
+
+def sparse_tar():
+    """A file of 1 TB in 10 kB, all of it a hole."""
+    header = bytearray(tarfile.TarInfo("happy/1.png").tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    header[386:398], header[398:410] = b"%011o\0" % 0, b"%011o\0" % 0
+    header[483:495] = b"\x80" + (1 << 40).to_bytes(11, "big")
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + bytes(1024)
+
+
+def many_classes():
+    return "label,pixels\n" + "".join(f"c{number},{LINE}\n" for number in range(101))
+
+
+def long_line():
+    return zipped({"a.csv": b"emotion,pixels\n3," + b"1 " * 10_000_000})
+
+
+def eps():
+    return b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 48 48\n%%EndComments\n (x) (w) file closefile\n"
+
+
+def gzipped(times):
+    content = b"a"
+    for _ in range(times):
+        content = gzip.compress(content)
+    return content
+
+
+def gz_without_end_of_name():
+    return b"\x1f\x8b\x08\x08" + bytes(6) + b"a" * 100_000
+
+
+# Each file's name, its content, what is told beside the name.
+FILES = {
+    "damaged gz": ("f.csv.gz", damage(gzip.compress(LONG), 300), "damaged"),
+    "cut gz": ("f.csv.gz", gzip.compress(LONG)[:-500], "damaged"),
+    "gz without end of name": ("f.csv.gz", gz_without_end_of_name(), "damaged"),
+    "damaged LZMA": ("f.zip", damage(zipped({"a.csv": CSV + NOISE}, zipfile.ZIP_LZMA)), "damaged"),
+    "damaged bzip2": ("f.zip", damage(zipped({"a.csv": CSV + NOISE}, zipfile.ZIP_BZIP2)), "damaged"),
+    "damaged deflate": ("f.zip", damage(zipped({"a.csv": CSV + NOISE})), "damaged"),
+    "nested 1,200 deep": ("f.zip", nested(1200), "at most 4 archives within each other"),
+    "gz nested deep": ("f.gz", gzipped(5), "4 arch"),
+    "long line": ("f.zip", long_line(), r"a\.csv, line 2: expected a line of at most 1,000,000 bytes"),
+    "long header": ("f.tar.gz", tar_with_long_header(), "at most 1,000,000 bytes about one file"),
+    "sparse terabyte": ("f.tar", sparse_tar(), "unpacks to at most 200 times its size"),
+    "EPS as PNG": ("f.zip", zipped({"happy/1.png": eps()}), r"1\.png, row 0: expected a readable picture \(PNG"),
+    "duplicate emotion": ("f.csv", CSV.replace("Usage", "emotion"), "expected one column emotion. Received: 2"),
+    "duplicate pixels": ("f.csv", CSV.replace("Usage", " Pixels"), "expected one column pixels. Received: 2"),
+    "cut in quotes": ("f.csv", f'emotion,pixels\n3,"{LINE}"\n4,"5 5\n', r"row 1 .* a closing quote"),
+    "name with a comma": ("f.csv", f'label,pixels\n"a,b",{LINE}\n', "row 0 .* expected the name of a class"),
+    "one class only": ("f.csv", f"label,pixels\nbored,{LINE}\n", "at least two classes. Received: bored only"),
+    "101 classes": ("f.csv", many_classes(), "at most 100 classes"),
+    "zero bytes": ("f.csv", b"emotion,pixels\n\0\0\0,\0\n", r"row 0 \(line 2\)"),
+    "not UTF-8": ("f.csv", b"emotion,pixels\n3," + b"5 " * 2303 + b"\xff\n", r"row 0 .* Received: '.{1,3}xff' as"),
+    "pixels in Arabic digits": ("f.csv", f"emotion,pixels\n3,{LINE[:-1]}\u0665\n", "row 0 .* as pixel 2303"),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:string or file could not be read")
+@pytest.mark.parametrize(("name", "content", "told"), FILES.values(), ids=FILES)
+def test_a_bad_file_is_one_error_that_names_it(tmp_path, name, content, told):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UserError, match=rf"^{path}[^\n]*{told}") as error:
+        load_dataset(path)
+    assert ("Mend the row" in str(error.value)) == told.startswith("row ")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def write_h5(path, **changes):
+    """Writes a data set of two images as a .h5, some arrays and attributes changed, or left out (None)."""
+    values = {
+        "images": np.zeros((2, 48, 48), np.uint8), "labels": np.zeros(2, np.int8), "usage": np.zeros(2, np.uint8),
+        "rows": np.arange(2), "format": FORMAT, "fingerprint": "0" * 64, "class_names": '["a", "b"]',
+        "provenance": "null", **changes,
+    }  # fmt: skip
+    with h5py.File(path, "w") as file:
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                file[name] = value
+            elif isinstance(value, str | bytes | int):
+                file.attrs[name] = value
+            elif value is not None:
+                value(file, name)
+
+
+def declare_a_million(file, name):
+    file.create_dataset(name, (1_000_000, 48, 48), np.uint8, chunks=(100, 48, 48), compression="gzip")
+
+
+def link_elsewhere(file, name):
+    file[name] = h5py.ExternalLink("/etc/other.h5", "images")
+
+
+def store_elsewhere(file, name):
+    file.create_dataset(name, (2, 48, 48), np.uint8, external=[("/etc/passwd", 0, 4608)])
+
+
+def virtual(file, name):
+    layout = h5py.VirtualLayout((2, 48, 48), np.uint8)
+    layout[:] = h5py.VirtualSource("/etc/other.h5", "images", (2, 48, 48))
+    file.create_virtual_dataset(name, layout)
+
+
+NO_IMAGES = {
+    "images": np.zeros((0, 48, 48), np.uint8),
+    **dict.fromkeys(("labels", "usage", "rows"), np.zeros(0, np.uint8)),
+}
+H5_FILES = {
+    "no attributes": (dict.fromkeys(("format", "fingerprint", "class_names", "provenance")), "of the format"),
+    "no fingerprint": ({"fingerprint": None}, "no 'fingerprint'"),
+    "no class names": ({"class_names": None}, "no 'class_names'"),
+    "another version": ({"format": FORMAT.replace("1", "2")}, "of the format"),
+    "format a number": ({"format": 7}, "of the format"),
+    "class names no JSON": ({"class_names": "[a"}, "with its names"),
+    "class names a number": ({"class_names": "7"}, "with its names"),
+    "class names numbers": ({"class_names": "[1, 2]"}, "class names that are no text"),
+    "class names deep": ({"class_names": "[" * 60_000}, "with its names"),
+    "one class": ({"class_names": '["a"]'}, "complete data set. Received: `class_names` must be"),
+    "a group of images": ({"images": lambda file, name: file.create_group(name)}, "Received: no array images"),
+    "a number": ({"images": np.array(7, np.uint8)}, r"Received: labels of shape \(2,\)"),
+    "float images": ({"images": np.zeros((2, 48, 48))}, "images of kind float64"),
+    "16-bit images": ({"images": np.zeros((2, 48, 48), np.uint16)}, "must be uint8"),
+    "flat images": ({"images": np.zeros((2, 2304), np.uint8)}, r"images of shape \(2, 2304\)"),
+    "no images": ({"images": None}, "no array images"),
+    "empty": (NO_IMAGES, "at least one"),
+    "three labels": ({"labels": np.zeros(3, np.int8)}, r"labels of shape \(3,\)"),
+    "label too high": ({"labels": np.full(2, 9)}, "`labels` must be within"),
+    "votes of five": ({"votes": np.zeros((2, 5), np.uint8)}, r"votes of shape \(2, 5\)"),
+    "rows twice": ({"rows": np.zeros(2, int)}, "`rows` must be a different number"),
+    "other contents": ({}, "the contents it was written with"),
+    "a million images": ({"images": declare_a_million, "labels": np.zeros(1_000_000, np.int8)}, "declare|shape"),
+    "linked images": ({"images": link_elsewhere}, "no array images"),
+    "images in another file": ({"images": store_elsewhere}, "no array images"),
+    "virtual images": ({"images": virtual}, "no array images"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "told"), H5_FILES.values(), ids=H5_FILES)
+def test_a_bad_h5_is_one_error_that_names_it_and_how_to_make_it_anew(tmp_path, changes, told):
+    path = tmp_path / "faces.h5"
+    write_h5(path, **changes)
+    with pytest.raises(UserError, match=rf"^{path}: expected[^\n]*({told}).* Make it anew: python -m fer_ens"):
+        load_dataset(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("~no_such_user/x.csv", r"Received: '~no_such_user/x\.csv' \(Could not determine home"),
+        ("a\0b", r"Received: 'a\\x00b'"),
+        ("/dev/zero", "/dev/zero: expected a file or folder. Received: a pipe or device"),
+    ],
+)
+def test_a_path_that_is_none_is_told(given, told):
+    with pytest.raises(UserError, match=told):
+        load_dataset(given)
+
+
+def test_a_named_pipe_is_refused_and_one_in_a_folder_is_passed_over(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(UserError, match=r"pipe\.csv: expected a file or folder. Received: a pipe"):
+        load_dataset(tmp_path / "pipe.csv")
+    (tmp_path / "faces.csv").write_text(CSV)
+    assert len(load_dataset(tmp_path).images) == 2
+
+
+def test_a_terabyte_out_of_little_is_refused_early(tmp_path, monkeypatch):
+    monkeypatch.setattr(unpacking, "FREE_BYTES", 1_000_000)
+    path = tmp_path / "bomb.csv.gz"
+    path.write_bytes(gzip.compress((CSV + f"3,{LINE},Training\n" * 2000).encode()))
+    with pytest.raises(
+        UserError, match=rf"^{path}: expected an archive that unpacks to at most 200 times its size"
+    ):
+        load_dataset(path)
+
+
+def test_the_number_of_files_has_a_bound(tmp_path, monkeypatch):
+    monkeypatch.setattr(unpacking, "MAXIMUM_ENTRIES", 3)
+    (tmp_path / "f.zip").write_bytes(zipped(dict.fromkeys("abcd", "")))
+    with pytest.raises(UserError, match=r"f\.zip: expected at most 3 files"):
+        load_dataset(tmp_path / "f.zip")
+    for name in "abcd":
+        (tmp_path / "folder" / name).mkdir(parents=True)
+        (tmp_path / "folder" / name / "1.png").touch()
+    with pytest.raises(UserError, match="folder: expected at most 3 files"):
+        load_dataset(tmp_path / "folder")
+    monkeypatch.setattr(unpacking, "MAXIMUM_ENTRIES", 9)
+    monkeypatch.setattr(unpacking, "MAXIMUM_DIRECTORY", 150)
+    with pytest.raises(UserError, match=r"f\.zip: expected a list of files of at most 150 bytes"):
+        load_dataset(tmp_path / "f.zip")
+
+
+def test_a_file_deep_in_folders_is_found(tmp_path):
+    folder = tmp_path / "faces"
+    deep = folder.joinpath(*["d"] * 300)
+    deep.mkdir(parents=True)
+    (deep / "faces.csv").write_text(CSV)
+    assert len(load_dataset(folder).images) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("twice.csv.gz", gzip.compress(gzip.compress(CSV.encode()))),
+        ("lzma.zip", zipped({"a.csv": CSV}, zipfile.ZIP_LZMA)),
+        ("bzip2.zip", zipped({"a.csv": CSV}, zipfile.ZIP_BZIP2)),
+        ("in_zip.zip", zipped({"b.zip": zipped({"a.csv": CSV})})),
+        ("comma.csv", f'emotion,note,pixels,Usage\n3,"a, ""b""",{LINE},Training\n0,x,{LINE},PublicTest\n'),
+        ("lines.csv", f'emotion,note,pixels,Usage\n3,"a\nb\nc",{LINE},Training\n0,"x\n",{LINE},PublicTest\n'),
+        ("blanks.csv", f'emotion, pixels, Usage\n3, "{LINE}", Training\n0, {LINE}, PublicTest\n'),
+    ],
+)  # fmt: skip
+def test_what_is_unusual_but_right_is_read(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    dataset = load_dataset(tmp_path / name)
+    np.testing.assert_array_equal(dataset.labels, [3, 0])
+    np.testing.assert_array_equal(dataset.usage, [0, 1])
+
+
+def test_backslashes_in_a_zip_are_folders(tmp_path):
+    picture = io.BytesIO()
+    Image.new("L", (9, 9), 7).save(picture, "PNG")
+    names = ["train\\happy\\1.png", "test\\sad\\1.png", "test\\", "test\\sad\\.hidden.png"]
+    content = zipped({name.replace("\\", "|"): picture.getvalue() for name in names}).replace(b"|", b"\\")
+    (tmp_path / "f.zip").write_bytes(content)
+    dataset = load_dataset(tmp_path / "f.zip")
+    np.testing.assert_array_equal(dataset.labels, [4, 3])
+    np.testing.assert_array_equal(dataset.usage, [2, 0])
+
+
+def test_a_row_that_ends_within_quotes_does_not_take_the_next_ones_with_it(tmp_path):
+    (tmp_path / "f.csv").write_text(f'emotion,pixels,Usage\n3,"5 5\n4,{LINE},Training\n5,"{LINE}",Training\n')
+    bad_rows = BadRows(skip=True)
+    np.testing.assert_array_equal(convert_inputs([tmp_path / "f.csv"], bad_rows).labels, [4, 5])
+    assert [row for _, row, _ in bad_rows.found] == [0]
+
+
+def test_names_that_are_not_utf8_are_read_and_listed(tmp_path):
+    for folder in ("sad", "happy"):
+        (tmp_path / "faces" / folder).mkdir(parents=True)
+        Image.new("L", (9, 9)).save(tmp_path / "faces" / folder / os.fsdecode(b"\xff.png"))
+    (tmp_path / "faces" / "sad" / os.fsdecode(b"\xfe.png")).write_bytes(b"none")
+    bad_rows = BadRows(skip=True)
+    assert len(convert_inputs([tmp_path / "faces"], bad_rows).images) == 2
+    bad_rows.write(tmp_path / "bad.csv")
+    assert "udcfe.png" in (tmp_path / "bad.csv").read_text()
+
+
+def test_no_input_takes_more_memory_than_its_bounds(tmp_path):
+    """Three of the worst, each in a process of its own: all of them ask for gigabytes."""
+    with (
+        zipfile.ZipFile(tmp_path / "picture.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("happy/1.png", "w") as file,
+    ):
+        file.write(b"\x89PNG\r\n\x1a\n")
+        for _ in range(400):
+            file.write(bytes(1 << 20))
+    (tmp_path / "pixels").mkdir()
+    Image.new("RGB", (8000, 9000)).save(tmp_path / "pixels" / "1.png", compress_level=1)
+    write_h5(tmp_path / "million.h5", images=declare_a_million)
+    code = "import sys; from fer_ensemble.data.store import load_dataset; load_dataset(sys.argv[1])"
+    for name in ("picture.zip", "pixels", "million.h5"):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / name)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        )
+        told = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        assert status and "UserError: " in told
+        assert usage.ru_maxrss < 1_500_000, name  # kB on Linux
+
+
+def test_a_file_of_ones_own_beside_the_input_is_never_replaced(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "small.csv").write_text(CSV)
+    (tmp_path / "small.csv.h5").write_text("my notes")
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces" / "a.csv").write_text(CSV + "3,1 2,Training\n")
+    command = [sys.executable, "-m", "fer_ensemble.data", "faces", "--output=faces.h5", "--skip_bad_rows"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, env=environment)
+    (tmp_path / "faces" / "a.csv").write_text(CSV)
+    own = {name: (tmp_path / name).read_bytes() for name in ("small.csv.h5", "faces.h5")}
+    for name in ("small.csv", "faces"):
+        assert len(load_dataset(tmp_path / name).images) == len(load_dataset(tmp_path / name).images) == 2
+    assert {name: (tmp_path / name).read_bytes() for name in own} == own
+    assert len(list((tmp_path / "cache" / "fer_ensemble").iterdir())) == 2  # there it is kept instead
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.999])
+def test_a_damaged_cache_is_made_anew_in_its_place(tmp_path, monkeypatch, share):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "small.csv").write_text(CSV * 1 + f"3,{LINE},Training\n" * 40)
+    first = load_dataset(tmp_path / "small.csv")
+    kept = tmp_path / "small.csv.h5"
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[: max(3000, int(share * len(whole)))])
+    assert load_dataset(tmp_path / "small.csv").fingerprint == first.fingerprint
+    assert kept.read_bytes() == whole
+    kept.write_bytes(damage(whole, len(whole) // 2))  # opens, but holds other images
+    assert load_dataset(tmp_path / "small.csv").fingerprint == first.fingerprint
+    assert kept.read_bytes() == whole
+    assert json.loads(h5py.File(kept).attrs["cache_of"]) == ["small.csv"]
+
+
+def test_what_lies_where_nothing_can_be_written_is_read_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
+    (tmp_path / "small.csv").write_text(CSV)
+    (tmp_path / "small.csv.h5").mkdir()  # in its place: unlike permissions, that stops root, too
+    assert len(load_dataset(tmp_path / "small.csv").images) == 2

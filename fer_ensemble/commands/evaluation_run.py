@@ -21,13 +21,13 @@ from fer_ensemble.evaluation.robustness import (
     FORMAT_VERSION,
     answer_corrupted,
     check_baseline,
+    compare_with_baseline,
     describe_robustness,
     fingerprint_faces,
     read_known,
     table_of,
 )
 from fer_ensemble.report.csv_tables import write_csv
-from fer_ensemble.report.robustness_section import accuracies_of
 
 FACELESS_CROPS = 200  # of each kind
 SHIPPED_BASELINE = pathlib.Path(__file__).parents[1] / "evaluation" / "baseline.json"
@@ -135,28 +135,32 @@ def _measure_robustness(named, faces, options, folder):
     baseline = _find_baseline(options, faces)
     path = folder / "robustness.json"
     known = read_known(path, named.sha256)
-    if known is not None and known["faces_sha256"] == faces.fingerprint:
-        return known
+    if known is None or known["faces_sha256"] != faces.fingerprint:
+        known = _ask_corrupted(named, faces, options.seed)
+    robustness = compare_with_baseline(known, baseline)
+    write_text(path, json.dumps(robustness, indent=1) + "\n")
+    header, *rows = table_of(robustness)
+    write_csv(folder / "robustness.csv", header, rows)
+    return robustness
+
+
+def _ask_corrupted(named, faces, seed):
     with Progress(f"{named.name}: FER2013-C", f"of {len(CONDITIONS)} conditions") as progress:
         answers = answer_corrupted(
-            named.network, faces.images, faces.class_names, options.seed, lambda name, strength: progress.add(1)
+            named.network, faces.images, faces.class_names, seed, lambda name, strength: progress.add(1)
         )
-    robustness = {
+    unsure_below = float(named.network.unsure_below)
+    return {
         "format_version": FORMAT_VERSION,
         "network": {"name": named.name, "sha256": named.sha256},
         "faces": faces.origin,
         "faces_sha256": faces.fingerprint,
         "images": len(faces.images),
-        "seed": options.seed,
+        "seed": seed,
         "class_names": list(faces.class_names),
-        "unsure_below": float(named.network.unsure_below),
-        "baseline": baseline and {"name": baseline["network"]["name"], "accuracies": accuracies_of(baseline)},
-        **describe_robustness(answers, faces.labels, float(named.network.unsure_below), baseline),
+        "unsure_below": unsure_below,
+        **describe_robustness(answers, faces.labels, unsure_below),
     }
-    write_text(path, json.dumps(robustness, indent=1) + "\n")
-    header, *rows = table_of(robustness)
-    write_csv(folder / "robustness.csv", header, rows)
-    return robustness
 
 
 def _find_baseline(options, faces):

@@ -43,30 +43,24 @@ def answer_corrupted(network, images, class_names, seed: int = 0, on_condition: 
     return answers
 
 
-def describe_robustness(answers: dict, labels, unsure_below: float, baseline: dict | None = None) -> dict:
+def describe_robustness(answers: dict, labels, unsure_below: float) -> dict:
     """Counts the errors.
 
     Args:
         answers: Dict as from `answer_corrupted`.
         labels: Int array of shape `(images,)`, 0 to `classes` - 1.
         unsure_below: As for `describe_risk`.
-        baseline: What this function found of another network on the same faces, or None.
 
     Returns:
         Dict of plain numbers, `robustness.json`:
         `clean`, and `corruptions`, a dict from the name to `title`, `unit`, `amounts` and `strengths`, a list of
         five; each of these has `error`, `ece`, `aurc`, `unsure`, `sure_error` (None where nothing is sure) and, of
         an ensemble, `members_error`, the mean over its members.
-        A corruption also has `error`, the mean over the strengths, and `corruption_error`, this over that of the
-        baseline, None without one.
+        A corruption also has `error`, the mean over the strengths.
         `by_strength`: the same over all corruptions together, for the strengths 0 (clean) to 5, and the `curve` of
         risk over coverage.
         `mean_error`, over corruptions and strengths; `relative_drop`, the share of the clean accuracy that is lost
-        on average; `mean_corruption_error`, the mean of `corruption_error`, None without a baseline.
-
-    Source:
-        Hendrycks & Dietterich (2019), https://arxiv.org/abs/1903.12261: the error summed over the strengths, over
-        that of the baseline, averaged over the corruptions. Their baseline is AlexNet.
+        on average, None where there is none to lose.
     """
     labels = np.asarray(labels)
     corruptions = {}
@@ -78,7 +72,6 @@ def describe_robustness(answers: dict, labels, unsure_below: float, baseline: di
             "unit": one.unit,
             "amounts": list(one.amounts),
             "error": error,
-            "corruption_error": baseline and error / baseline["corruptions"][name]["error"],
             "strengths": strengths,
         }
     clean = _describe(answers[CLEAN], labels, unsure_below)
@@ -90,8 +83,43 @@ def describe_robustness(answers: dict, labels, unsure_below: float, baseline: di
         "by_strength": _describe_strengths(answers, labels, unsure_below),
         "mean_error": mean_error,
         "relative_drop": (mean_error - clean["error"]) / accuracy if accuracy else None,
-        "mean_corruption_error": baseline
-        and float(np.mean([values["corruption_error"] for values in corruptions.values()])),
+    }
+
+
+def compare_with_baseline(robustness: dict, baseline: dict | None) -> dict:
+    """Divides the errors by those of another network on the same faces.
+
+    Args:
+        robustness: Dict as from `describe_robustness`.
+        baseline: The `robustness.json` of the other, or None.
+
+    Returns:
+        The same with `baseline`, its `name` and `accuracies` (as from `accuracies_of`); `corruption_error` of each
+        corruption, its error over the baseline's; `mean_corruption_error`, the mean of these. All None without a
+        baseline.
+
+    Source:
+        Hendrycks & Dietterich (2019), https://arxiv.org/abs/1903.12261: the error summed over the strengths, over
+        that of the baseline, averaged over the corruptions. Their baseline is AlexNet.
+    """
+    corruptions = {
+        name: {**values, "corruption_error": baseline and values["error"] / baseline["corruptions"][name]["error"]}
+        for name, values in robustness["corruptions"].items()
+    }
+    ratios = [values["corruption_error"] for values in corruptions.values()]
+    return {
+        **robustness,
+        "corruptions": corruptions,
+        "mean_corruption_error": baseline and float(np.mean(ratios)),
+        "baseline": baseline and {"name": baseline["network"]["name"], "accuracies": accuracies_of(baseline)},
+    }
+
+
+def accuracies_of(robustness: dict, error: str = "error") -> dict[str, list[float]]:
+    """Returns a dict from each corruption to its six accuracies, the first that of clean faces."""
+    return {
+        name: [1 - values[error] for values in (robustness["clean"], *one["strengths"])]
+        for name, one in robustness["corruptions"].items()
     }
 
 

@@ -2,9 +2,9 @@
 
 import pathlib
 
+from fer_ensemble.evaluation.robustness import accuracies_of
 from fer_ensemble.report.html_page import render_page
 from fer_ensemble.report.robustness_plots import draw_corruption_curves, draw_reliabilities, draw_risk_curves
-from fer_ensemble.report.robustness_section import accuracies_of
 
 TEMPLATE = pathlib.Path(__file__).with_name("comparison_page.html.jinja")
 

@@ -4,6 +4,7 @@ import pathlib
 import statistics
 
 from fer_ensemble.evaluation.corruptions import STRENGTHS
+from fer_ensemble.evaluation.robustness import accuracies_of
 from fer_ensemble.report.corruption_pictures import format_amounts
 from fer_ensemble.report.html_page import render_page
 from fer_ensemble.report.robustness_plots import draw_corruption_curves, draw_risk_curves
@@ -26,8 +27,9 @@ def format_robustness(robustness: dict, strips: dict | None = None) -> str:
     if "members_error" in robustness["clean"]:
         lines["its members' mean"] = accuracies_of(robustness, "members_error")
     baseline = robustness["baseline"]
+    rough = f"baseline: {baseline['name']}" if baseline else ""
     if baseline:
-        lines[baseline["name"]] = baseline["accuracies"]
+        lines[rough] = baseline["accuracies"]
     titles = {corruption: one["title"] for corruption, one in robustness["corruptions"].items()}
     return render_page(
         TEMPLATE,
@@ -40,7 +42,7 @@ def format_robustness(robustness: dict, strips: dict | None = None) -> str:
         amounts={
             corruption: format_amounts(one["amounts"]) for corruption, one in robustness["corruptions"].items()
         },
-        curves=draw_corruption_curves(lines, titles, "corruptions", (baseline["name"],) if baseline else ()),
+        curves=draw_corruption_curves(lines, titles, "corruptions", (rough,)),
         risk=draw_risk_curves(
             {
                 f"strength {one['strength']}" if one["strength"] else "as they are": one["curve"]
@@ -49,11 +51,3 @@ def format_robustness(robustness: dict, strips: dict | None = None) -> str:
             "risk-corrupted",
         ),
     )
-
-
-def accuracies_of(robustness: dict, error: str = "error") -> dict[str, list[float]]:
-    """Returns a dict from each corruption to its six accuracies, the first that of clean faces."""
-    return {
-        name: [1 - values[error] for values in (robustness["clean"], *one["strengths"])]
-        for name, one in robustness["corruptions"].items()
-    }

@@ -10,8 +10,10 @@ from fer_ensemble.evaluation.corruptions import CORRUPTIONS, corrupt
 from fer_ensemble.evaluation.robustness import (
     CLEAN,
     CONDITIONS,
+    accuracies_of,
     answer_corrupted,
     check_baseline,
+    compare_with_baseline,
     describe_robustness,
     each_condition,
     fingerprint_faces,
@@ -70,7 +72,6 @@ def test_errors_are_averaged_over_strengths_then_over_corruptions():
     assert found["mean_error"] == pytest.approx(0.1 / 13)
     assert found["by_strength"][4]["error"] == pytest.approx(0.25 / 13)
     assert found["by_strength"][0]["error"] == 0
-    assert found["mean_corruption_error"] is None
 
 
 def test_the_drop_is_the_share_of_the_clean_accuracy_that_is_lost():
@@ -79,15 +80,27 @@ def test_the_drop_is_the_share_of_the_clean_accuracy_that_is_lost():
 
 
 def test_the_mean_corruption_error_averages_the_ratios_to_the_baseline():
-    baseline = describe_robustness(answers_with_errors(lambda name, strength: 2), LABELS, 0.5)
-    found = describe_robustness(
-        answers_with_errors(lambda name, strength: 1 + 2 * (name == "roll")), LABELS, 0.5, baseline
+    baseline = {
+        "network": {"name": "plain"},
+        **describe_robustness(answers_with_errors(lambda name, strength: 2), LABELS, 0.5),
+    }
+    found = compare_with_baseline(
+        describe_robustness(answers_with_errors(lambda name, strength: 1 + 2 * (name == "roll")), LABELS, 0.5),
+        baseline,
     )
     assert found["corruptions"]["roll"]["corruption_error"] == pytest.approx(1.5)
     assert found["corruptions"]["box"]["corruption_error"] == pytest.approx(0.5)
     assert found["mean_corruption_error"] == pytest.approx((12 * 0.5 + 1.5) / 13)
-    itself = describe_robustness(answers_with_errors(lambda name, strength: 2), LABELS, 0.5, baseline)
-    assert itself["mean_corruption_error"] == pytest.approx(1)
+    assert found["baseline"] == {"name": "plain", "accuracies": accuracies_of(baseline)}
+    assert compare_with_baseline(baseline, baseline)["mean_corruption_error"] == pytest.approx(1)
+    without = compare_with_baseline(found, None)
+    assert without["baseline"] is without["mean_corruption_error"] is None
+
+
+def test_accuracies_begin_with_the_clean_ones():
+    found = describe_robustness(answers_with_errors(lambda name, strength: min(strength, 3)), LABELS, 0.5)
+    assert set(accuracies_of(found)) == set(CORRUPTIONS)
+    assert accuracies_of(found)["jpeg"] == [1, 0.75, 0.5, 0.25, 0.25, 0.25]
 
 
 def test_the_calibration_error_is_that_under_the_corruption():

@@ -14,7 +14,7 @@ import sys
 PR_SET_PDEATHSIG = 1  # survives exec; see prctl(2)
 
 
-def main(parent, *command):
+def main(parent: str, *command: str) -> None:
     if sys.platform == "linux":
         # Not SIGTERM: nobody would be left to see to it that it is heeded.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

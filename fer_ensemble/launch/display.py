@@ -5,6 +5,7 @@ import sys
 import time
 
 from fer_ensemble.base.words import format_seconds
+from fer_ensemble.launch.local import Run
 from fer_ensemble.members.directory import read_progress, work_folder
 
 
@@ -23,7 +24,7 @@ class MemberTime:
     left: float | None = None
 
 
-def estimate_seconds_left(times, workers):
+def estimate_seconds_left(times: list[float | None], workers: int) -> float | None:
     """Estimates when all members will be complete.
 
     A member that has not said how long it will take is taken for the mean of those of its architecture that have;
@@ -155,7 +156,7 @@ class Display(LiveLine):
         self._show(done, "  ".join(facts))
 
 
-def make_bar(total):
+def make_bar(total: int) -> object:
     """Returns a `rich` progress bar with one task, which is shown as it is when it is updated and refreshed."""
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -174,7 +175,7 @@ def _place(run):
     return f" on GPU {gpu}" if gpu else ""
 
 
-def read_report(run):
+def read_report(run: Run) -> dict:
     """Returns what the member that a `Run` trains last said of itself, a dictionary; empty if nothing."""
     # An earlier attempt's file may still be there: what it says of the time left no longer holds.
     report = read_progress(work_folder(run.job.log.parent)) or {}

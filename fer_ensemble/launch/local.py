@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 from fer_ensemble.base.stop_signals import STOP_SIGNALS, Stopped
 from fer_ensemble.launch.plan import module_environment
@@ -53,7 +54,7 @@ class Run:
     seconds: float | None = None
     exit_code: int | None = None
 
-    def read_last_lines(self, lines):
+    def read_last_lines(self, lines: int) -> list[str]:
         """Returns the last lines of this run in the log, without those that a progress bar overwrote."""
         with self.job.log.open("rb") as file:
             end = file.seek(0, os.SEEK_END)
@@ -63,7 +64,12 @@ class Run:
         return [line for line in kept if line][-lines:]
 
 
-def run_jobs(jobs, workers, watch=lambda runs: None, grace=20.0):
+def run_jobs(
+    jobs: list[Job],
+    workers: list[dict[str, str]],
+    watch: Callable[[list[Run]], None] = lambda runs: None,
+    grace: float = 20.0,
+) -> list[Run]:
     """Runs jobs in their order, one for each worker at a time; what becomes of one does not touch the others.
 
     While they run, Ctrl-C, SIGTERM, SIGUSR1 and SIGHUP are passed to the commands as SIGTERM; those that have not

@@ -9,11 +9,20 @@ import os
 import pathlib
 import re
 import sys
+from collections.abc import Sequence
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.data.fold_names import parse_fold
+from fer_ensemble.data.dataset import Dataset
+from fer_ensemble.data.fold_names import Fold, parse_fold
 from fer_ensemble.members import directory
-from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings, check_start, list_differences
+from fer_ensemble.training.settings import (
+    FOLDS,
+    RUNS,
+    TrainingOptions,
+    TrainingSettings,
+    check_start,
+    list_differences,
+)
 from fer_ensemble.training.targets import NO_VOTES
 from fer_ensemble.training.variations import vary_settings
 
@@ -37,17 +46,17 @@ class PlannedMember:
     seconds: float | None
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Name for people, the end of the folder's path: `exp_2/cnn_0`."""
         return f"{self.folder.parent.name}/{self.folder.name}"
 
     @property
-    def complete(self):
+    def complete(self) -> bool:
         """Whether there is nothing left to train."""
         return self.seconds is not None
 
 
-def parse_runs(text):
+def parse_runs(text: str) -> list[tuple[str, int]]:
     """Reads a list of runs: `cnn_0,resnet_1` gives `[("cnn", 0), ("resnet", 1)]`.
 
     Raises:
@@ -65,7 +74,7 @@ def parse_runs(text):
     return [(match[1], int(match[2])) for match in matches]
 
 
-def parse_folds(text):
+def parse_folds(text: str) -> list[Fold]:
     """Reads what the members of each run are to hold out.
 
     Args:
@@ -96,7 +105,13 @@ def _split(flag, text):
     return values
 
 
-def plan_members(runs, folds, settings, options, variations=()):
+def plan_members(
+    runs: list[tuple[str, int]],
+    folds: list[Fold],
+    settings: TrainingSettings,
+    options: TrainingOptions,
+    variations: Sequence[str] = (),
+) -> list[PlannedMember]:
     """Lists the members that an ensemble needs, and sees which of them are complete.
 
     They come fold by fold, so that every architecture is met early and the time left is soon known.
@@ -140,7 +155,7 @@ def _check_settings(folder, settings, recorded):
         )
 
 
-def check_data(members, dataset):
+def check_data(members: list[PlannedMember], dataset: Dataset) -> None:
     """Raises UserError if a complete member was trained on another data set, or on other classes of it, or if an
     unfinished one is to learn from votes that the data set has not.
 
@@ -160,7 +175,7 @@ def check_data(members, dataset):
                 )
 
 
-def discard_members(members):
+def discard_members(members: list[PlannedMember]) -> None:
     """Has members trained afresh; complete ones stay until they are replaced.
 
     With --overwrite this comes before the first training: after an interruption the same command without
@@ -176,7 +191,7 @@ def is_current(folder: pathlib.Path) -> bool:
     return directory.is_complete(folder) and not directory.is_replaced(folder)
 
 
-def training_command(settings, options):
+def training_command(settings: TrainingSettings, options: TrainingOptions) -> list[str]:
     """Returns the command that trains one member, as a list: only what differs from the defaults is spelt out."""
     names = {"model", "fold", "replica"}
     flags = [
@@ -191,19 +206,19 @@ def training_command(settings, options):
     return [sys.executable, "-m", MODULE, "train", *flags]
 
 
-def module_path():
+def module_path() -> str:
     """Returns what PYTHONPATH must be for these commands; None where the package is installed."""
     before = os.environ.get("PYTHONPATH")
     return None if CHECKOUT is None else os.pathsep.join([str(CHECKOUT), *([before] if before else [])])
 
 
-def module_environment():
+def module_environment() -> dict[str, str]:
     """Returns our environment, as these commands need it."""
     path = module_path()
     return dict(os.environ) if path is None else {**os.environ, "PYTHONPATH": path}
 
 
-def ensemble_folds(folds):
+def ensemble_folds(folds: list[Fold]) -> list[int | None]:
     """Returns the folds of each run that a prediction takes: all, whichever are trained; `[None]`; or, of members
     that hold out several folds and are teachers only, nothing."""
     if any(isinstance(fold, tuple) for fold in folds):
@@ -211,7 +226,7 @@ def ensemble_folds(folds):
     return [None] if None in folds else list(range(FOLDS))
 
 
-def prediction_command(runs, folds, options):
+def prediction_command(runs: list[tuple[str, int]], folds: list[Fold], options: TrainingOptions) -> list[str]:
     """Returns the command that combines the members of some runs, a list of `(model, replica)`, as a list."""
     flags = [f"--ensemble={options.experiments}", f"--data={options.data}"]  # the data for their faces
     names = [f"{model}_{replica}" for model, replica in runs]

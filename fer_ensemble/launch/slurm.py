@@ -36,11 +36,11 @@ class BatchJob:
     def __str__(self):
         return f"{shlex.join(['sbatch', *self.flags])} <<'END'\n{self.script}END"
 
-    def check(self):
+    def check(self) -> None:
         """Raises UserError if SLURM would refuse the job."""
         _call("sbatch", "--test-only", *self.flags, script=self.script)
 
-    def submit(self):
+    def submit(self) -> str:
         """Returns the job's id.
 
         Raises:
@@ -49,7 +49,7 @@ class BatchJob:
         return _call("sbatch", "--parsable", *self.flags, script=self.script).strip().partition(";")[0]
 
 
-def split_arguments(arguments):
+def split_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:
     """Takes the flags for sbatch out of the command's arguments: from `--slurm` to `--`, or to the end.
 
     Returns:
@@ -70,7 +70,7 @@ def split_arguments(arguments):
     return before + words[end + 1 :] + ours, [word for word in words[:end] if word not in ours]
 
 
-def read_request(words, our_flags):
+def read_request(words: list[str], our_flags: set[str]) -> Request:
     """Reads the flags for sbatch.
 
     Args:
@@ -120,7 +120,7 @@ def _take_limit(flags):
     return kept, limit
 
 
-def find_queued(name):
+def find_queued(name: str) -> dict[int, str]:
     """Asks SLURM which tasks of the arrays of some name are waiting or running, whoever submitted them.
 
     Returns:
@@ -134,7 +134,7 @@ def find_queued(name):
     return parse_queue(_call("squeue", "--array", f"--states={IN_QUEUE}", f"--name={name}", *columns))
 
 
-def parse_queue(text):
+def parse_queue(text: str) -> dict[int, str]:
     r"""Reads squeue's lines: the array's job id, the task's number.
 
     Example:
@@ -145,7 +145,7 @@ def parse_queue(text):
     return {int(task): array for array, task in map(str.split, text.splitlines())}
 
 
-def cancel_waiting(name):
+def cancel_waiting(name: str) -> None:
     """Takes our jobs of some name out of the queue if they have not begun."""
     _call("scancel", "--me", f"--name={name}", "--state=PENDING")
 

@@ -1,6 +1,7 @@
 """How every member stands, from the files alone: what `bash splitscript.sh --status` prints."""
 
 import dataclasses
+import pathlib
 import time
 
 from fer_ensemble.base.words import format_seconds
@@ -35,7 +36,7 @@ class MemberStatus:
     note: str = ""
 
 
-def read_status(folder):
+def read_status(folder: pathlib.Path) -> MemberStatus:
     """Reads how a member stands; changes nothing.
 
     Args:
@@ -83,7 +84,7 @@ def _lives_elsewhere(progress, failure):
     )
 
 
-def format_status(statuses):
+def format_status(statuses: list[MemberStatus]) -> object:
     """Returns a `rich` table of a list of `MemberStatus`, with the number of members in each state below it."""
     from rich.markup import escape
     from rich.table import Table
@@ -114,7 +115,7 @@ def _format_progress(status):
     )
 
 
-def show_status(folders, watch=False):
+def show_status(folders: list[pathlib.Path], watch: bool = False) -> None:
     """Prints the table.
 
     Where the output is no terminal, watching prints the last one only.

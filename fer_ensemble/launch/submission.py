@@ -10,11 +10,12 @@ import itertools
 import pathlib
 import re
 import shlex
+from collections.abc import Callable
 
-from fer_ensemble.launch.plan import discard_members, ensemble_folds, module_path, training_command
-from fer_ensemble.launch.slurm import BatchJob, cancel_waiting, find_queued
+from fer_ensemble.launch.plan import PlannedMember, discard_members, ensemble_folds, module_path, training_command
+from fer_ensemble.launch.slurm import BatchJob, Request, cancel_waiting, find_queued
 from fer_ensemble.members.directory import is_complete, member_folder
-from fer_ensemble.training.settings import FOLDS, TrainingSettings
+from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings
 
 TASK_SCRIPT = pathlib.Path(__file__).with_name("slurm_task.sh")
 LOGS = "slurm"  # folder, in that of the experiments, of what SLURM has to say itself, and of the predictions' logs
@@ -27,19 +28,19 @@ REPLACEABLE = {"--cpus-per-task=2": ("--cpus-per-", "-c"), "--mem=8G": ("--mem",
 PREDICTION_TIME = "--time=15"  # minutes: a short job finds a gap between the long ones
 
 
-def array_name(experiments):
+def array_name(experiments: str | pathlib.Path) -> str:
     """Returns the name of the arrays that train into a folder: the folder's own, and a hash of its path."""
     path = pathlib.Path(experiments).resolve()
     readable = re.sub(r"[^\w.-]", "_", path.name)
     return f"{readable}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
-def prediction_name(experiments):
+def prediction_name(experiments: str | pathlib.Path) -> str:
     """Returns the name of the jobs that combine the members of a folder."""
     return f"{array_name(experiments)}-predict"
 
 
-def task_number(settings):
+def task_number(settings: TrainingSettings) -> int:
     """Returns the number of a member's task, the same in every array.
 
     Example:
@@ -53,7 +54,7 @@ def task_number(settings):
     return run * len(held_out) + held_out.index(settings.fold)
 
 
-def make_array(members, options, request):
+def make_array(members: list[PlannedMember], options: TrainingOptions, request: Request) -> BatchJob:
     """Returns the `BatchJob` that trains members, a task each.
 
     Args:
@@ -77,7 +78,7 @@ def make_array(members, options, request):
     )
 
 
-def make_prediction(command, arrays, options, request):
+def make_prediction(command: list[str], arrays: list[str], options: TrainingOptions, request: Request) -> BatchJob:
     """Returns the `BatchJob` that combines the members once arrays have ended, however they end.
 
     Args:
@@ -109,7 +110,14 @@ def _write_script(request, lines):
     return "\n".join([*head, *setup, *found, place, *lines, ""])
 
 
-def submit_members(members, prediction, options, request, dry_run, prepare):
+def submit_members(
+    members: list[PlannedMember],
+    prediction: list[str],
+    options: TrainingOptions,
+    request: Request,
+    dry_run: bool,
+    prepare: Callable[[], None],
+) -> None:
     """Submits what is missing and not in SLURM's queue yet, and the prediction; or prints that.
 
     Args:

@@ -13,7 +13,7 @@ CORES_PER_WORKER = 2  # one draws the augmentation and hands out the steps, one 
 MOST_WORKERS_PER_GPU = 4  # beyond that, they would mostly wait for each other
 
 
-def find_gpus():
+def find_gpus() -> list[str]:
     """Names the GPUs that a worker may use, as CUDA_VISIBLE_DEVICES would.
 
     CUDA_VISIBLE_DEVICES decides if it is set, as it does for CUDA itself: empty or -1 means none. Else
@@ -32,12 +32,12 @@ def find_gpus():
     return [str(number) for number in range(len(gpus))]
 
 
-def find_free_memory():
+def find_free_memory() -> dict[str, int]:
     """Returns the free memory of each GPU of the machine, in MiB; an empty list if it cannot be told."""
     return parse_memory(_ask_nvidia_smi("--query-gpu=memory.free", "--format=csv,noheader,nounits"))
 
 
-def parse_memory(lines):
+def parse_memory(lines: str) -> dict[str, int]:
     """Reads the lines of nvidia-smi: a number of MiB for each GPU.
 
     Returns:
@@ -51,7 +51,7 @@ def parse_memory(lines):
     return [int(line) for line in lines] if all(line.isdecimal() for line in lines) else []
 
 
-def choose_workers_per_gpu(gpus, memory, cores):
+def choose_workers_per_gpu(gpus: list[str], memory: dict[str, int], cores: int) -> int:
     """Chooses how many members train on one GPU at a time: small networks leave most of a large GPU idle.
 
     Args:
@@ -73,7 +73,7 @@ def choose_workers_per_gpu(gpus, memory, cores):
     return max(1, min(min(memory) // MEMORY_PER_WORKER, cores // (CORES_PER_WORKER * gpus), MOST_WORKERS_PER_GPU))
 
 
-def find_machine_memory():
+def find_machine_memory() -> int | None:
     """Returns the memory that new processes may take without swapping, in MiB; 0 if it cannot be told."""
     try:
         lines = pathlib.Path("/proc/meminfo").read_text().splitlines()
@@ -82,7 +82,7 @@ def find_machine_memory():
     return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable:")), 0)
 
 
-def cpu_environments(workers, cores, memory):
+def cpu_environments(workers: int, cores: int, memory: int | None) -> list[dict[str, str]]:
     """Returns what each worker's environment adds to ours where there is no GPU, a dictionary for each.
 
     Networks this small train faster side by side, on a core each, than one after another on all cores, whose
@@ -108,7 +108,7 @@ def cpu_environments(workers, cores, memory):
     return [{name: threads for name in names if name not in os.environ} for _ in range(workers)]
 
 
-def worker_environments(gpus, workers_per_gpu, cpu_workers=0):
+def worker_environments(gpus: list[str], workers_per_gpu: int, cpu_workers: int = 0) -> list[dict[str, str]]:
     """Returns what each worker's environment adds to ours, a dictionary for each.
 
     The workers of one GPU are not neighbours in the list, so that a few members spread over all GPUs.

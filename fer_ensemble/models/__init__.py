@@ -11,7 +11,7 @@ from fer_ensemble.models.resnet9 import build_resnet9
 from fer_ensemble.models.vgg import GROUPS, build_vgg
 
 
-def build_model(settings, classes, fast=False):
+def build_model(settings: object, classes: int, fast: bool = False) -> keras.Model:
     """Builds the network that the settings name, with fresh weights.
 
     Args:
@@ -56,7 +56,7 @@ def _build_inner_layers(settings, features, normalization):
     return build_vgg(features, GROUPS[name.removesuffix("_bn")], width, dropout, **arguments)
 
 
-def add_softmax(core):
+def add_softmax(core: keras.Model) -> keras.Model:
     """Returns `core` with class probabilities as its output, sharing its weights: the model that is saved."""
     probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")(core.output)
     return keras.Model(core.input, probabilities, name=core.name)

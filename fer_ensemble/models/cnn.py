@@ -1,11 +1,21 @@
 """The max-pooling CNN: 4 + 3 + 2 convolutions, then three dense layers."""
 
+from collections.abc import Callable
+
+import keras
 from keras import layers
 
 from fer_ensemble.models.layers import PlainNormalization, normalized_convolution
 
 
-def build_cnn(features, width, dropout, normalization, activation, stem_stride=1):
+def build_cnn(
+    features: keras.KerasTensor,
+    width: int,
+    dropout: float,
+    normalization: Callable[..., keras.Layer],
+    activation: str,
+    stem_stride: int = 1,
+) -> keras.KerasTensor:
     """Builds the CNN: groups of 4, 3 and 2 convolutions of `width`, 2 and 4 times `width` channels,
     each group followed by max pooling, then dense layers of 8 and 4 times `width` features, all batch normalised.
 

@@ -1,11 +1,20 @@
 """The small CNN: four convolutions and a dense layer."""
 
+from collections.abc import Callable
+
+import keras
 from keras import layers
 
 from fer_ensemble.models.layers import PlainNormalization, normalized_convolution
 
 
-def build_cnn4(features, width, dropout, normalization, activation):
+def build_cnn4(
+    features: keras.KerasTensor,
+    width: int,
+    dropout: float,
+    normalization: Callable[..., keras.Layer],
+    activation: str,
+) -> keras.KerasTensor:
     """Builds the small CNN: four convolutions of `width`, 2, 4 and 8 times `width` channels, each batch normalised
     and followed by max pooling and dropout; then a dense layer of 8 times `width` features, batch normalised.
 

@@ -73,7 +73,7 @@ with _quiet_start():
     GPUS = _find_gpus()
 
 
-def describe_device():
+def describe_device() -> str:
     """Names the processor: `NVIDIA H200`, or the CPU's name with the number of its cores in use."""
     if GPUS:
         return GPUS[0]
@@ -81,7 +81,7 @@ def describe_device():
     return f"{_cpu_fact('model name') or platform.processor() or platform.machine()}, {cores} cores"
 
 
-def choose_precision(precision):
+def choose_precision(precision: str) -> str:
     """Resolves `auto` to the dtype policy that measured best on such a device.
 
     With the fused batch normalisation, bfloat16 doubled the training speed of the CNN (width 16, batch 128) on
@@ -95,7 +95,7 @@ def choose_precision(precision):
     return "mixed_bfloat16" if native and keras.backend.backend() == "tensorflow" else "float32"
 
 
-def compile_options(training=False):
+def compile_options(training: bool = False) -> dict:
     """Arguments for `keras.Model.compile`: XLA except on TensorFlow's CPU, where oneDNN is much faster.
 
     Args:

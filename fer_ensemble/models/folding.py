@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 
 
-def fold_model(model, precision="float32"):
+def fold_model(model: keras.Model, precision: str = "float32") -> keras.Model:
     """Builds a model's folded twin, for prediction only.
 
     Where the model has a convolution or dense layer without bias and then batch normalisation, the twin has the
@@ -40,7 +40,7 @@ def fold_model(model, precision="float32"):
     return keras.models.clone_model(model, clone_function=copy, call_function=call)
 
 
-def fold_weights(model, folded):
+def fold_weights(model: keras.Model, folded: keras.Model) -> None:
     """Gives a folded twin the weights of its model, so that both predict the same, up to rounding.
 
     Args:

@@ -1,5 +1,8 @@
 """ResNet-18 and ResNet-34 as published for ImageNet, so that torchvision's weights fit."""
 
+from collections.abc import Callable, Sequence
+
+import keras
 from keras import layers
 
 from fer_ensemble.models.layers import normalized_convolution
@@ -7,7 +10,13 @@ from fer_ensemble.models.layers import normalized_convolution
 BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 
 
-def build_imagenet_resnet(features, blocks, width, normalization, activation):
+def build_imagenet_resnet(
+    features: keras.KerasTensor,
+    blocks: Sequence[int],
+    width: int,
+    normalization: Callable[..., keras.Layer],
+    activation: str,
+) -> keras.KerasTensor:
     """Builds a ResNet of basic blocks: a 7x7 stem of stride 2, 3x3 max pooling of stride 2, four groups of
     residual blocks with 1, 2, 4 and 8 times `width` channels, each but the first beginning with stride 2, and
     global average pooling. The layers are called what torchvision calls its own.

@@ -1,6 +1,7 @@
 """The layers that the architectures share."""
 
 import functools
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -49,15 +50,15 @@ class FusedBatchNormalization(layers.BatchNormalization):
 
 
 def normalized_convolution(
-    features,
-    filters,
-    normalization,
-    strides=1,
-    kernel_size=3,
-    activation="relu",
-    padding="same",
-    names=(None, None),
-):
+    features: keras.KerasTensor,
+    filters: int,
+    normalization: Callable[..., keras.Layer],
+    strides: int = 1,
+    kernel_size: int = 3,
+    activation: str | None = "relu",
+    padding: str = "same",
+    names: tuple[str | None, str | None] = (None, None),
+) -> keras.KerasTensor:
     """Convolution without bias, batch normalisation, activation: the unit of nearly all architectures.
 
     `names` are those of the convolution and of the normalisation, where weights are to be found by them.
@@ -75,7 +76,9 @@ def normalized_convolution(
     return layers.Activation(activation)(features) if activation else features
 
 
-def pixels_to_features(input_size, channels=1, statistics="unit"):
+def pixels_to_features(
+    input_size: int, channels: int = 1, statistics: str = "unit"
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Makes the model's input, and of it what the first convolution sees.
 
     Args:
@@ -110,14 +113,14 @@ def pixels_to_features(input_size, channels=1, statistics="unit"):
     return pixels, features
 
 
-def set_pixel_statistics(model, mean, deviation):
+def set_pixel_statistics(model: keras.Model, mean: float, deviation: float) -> None:
     """Gives a model with `statistics="dataset"` the mean and standard deviation of its images, in grey values."""
     shape = model.get_layer(PIXEL_STATISTICS).moving_mean.shape
     variance = max((deviation / 127.5) ** 2 - _EPSILON, 0)  # the layer adds it again
     model.get_layer(PIXEL_STATISTICS).set_weights([np.full(shape, mean / 127.5 - 1), np.full(shape, variance)])
 
 
-def logits_layer(classes):
+def logits_layer(classes: int) -> keras.Layer:
     """The last dense layer, in float32 under every precision: softmax and loss need the digits."""
     return layers.Dense(classes, dtype="float32", name="logits")
 

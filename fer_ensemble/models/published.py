@@ -15,7 +15,7 @@ _CAFFE_MEANS = np.array([103.939, 116.779, 123.68])
 _HEADS = ("fc.", "classifier.")
 
 
-def read_torchvision(tensors, target):
+def read_torchvision(tensors: dict[str, np.ndarray], target: keras.Model) -> Source:
     """Returns the weights of torchvision's network of the target's name as a `Source`.
 
     Args:
@@ -62,7 +62,7 @@ def read_torchvision(tensors, target):
     return Source(weights, 1 / (255 * deviation), -mean / deviation)
 
 
-def read_application(application, target):
+def read_application(application: keras.Model, target: keras.Model) -> Source:
     """Returns the convolutions' weights of Keras's VGG, one of `APPLICATIONS` without top, as a `Source`."""
     theirs = [layer for layer in application.layers if layer.weights]
     ours = [layer for layer in weighted_layers(target) if isinstance(layer, keras.layers.Conv2D)]

@@ -1,11 +1,21 @@
 """The ResNet-18-like network: four groups of two residual blocks."""
 
+from collections.abc import Callable
+
+import keras
 from keras import layers
 
 from fer_ensemble.models.layers import normalized_convolution
 
 
-def build_resnet(features, width, normalization, activation, downsampling="maxpool", stem_stride=1):
+def build_resnet(
+    features: keras.KerasTensor,
+    width: int,
+    normalization: Callable[..., keras.Layer],
+    activation: str,
+    downsampling: str = "maxpool",
+    stem_stride: int = 1,
+) -> keras.KerasTensor:
     """Builds a ResNet of 18 weighted layers, with the logits, for small images: a 3x3 stem, four groups of two
     residual blocks with 1, 2, 4 and 8 times `width` channels, and global average pooling.
 

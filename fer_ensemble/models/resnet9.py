@@ -1,11 +1,16 @@
 """ResNet9: eight convolutions with two residual connections, and the logits."""
 
+from collections.abc import Callable
+
+import keras
 from keras import layers
 
 from fer_ensemble.models.layers import normalized_convolution
 
 
-def build_resnet9(features, width, normalization, activation):
+def build_resnet9(
+    features: keras.KerasTensor, width: int, normalization: Callable[..., keras.Layer], activation: str
+) -> keras.KerasTensor:
     """Builds the ResNet9: convolutions of `width`, 2, 4 and 8 times `width` channels, all but the first followed
     by max pooling, the second and the fourth also by a residual connection over two convolutions; then the
     largest value of each channel.

@@ -25,12 +25,12 @@ class Source:
     offset: np.ndarray
 
 
-def weighted_layers(model):
+def weighted_layers(model: keras.Model) -> list[keras.Layer]:
     """Returns the layers whose weights are learnt, in their order; the last one gives the logits."""
     return [layer for layer in model.layers if layer.weights and layer.name != PIXEL_STATISTICS]
 
 
-def read_model(model, target):
+def read_model(model: keras.Model, target: keras.Model) -> Source:
     """Returns a model's weights as a `Source` for another model of the same architecture.
 
     Raises:
@@ -43,7 +43,7 @@ def read_model(model, target):
     return Source(weights, *input_scale(model))
 
 
-def input_scale(model):
+def input_scale(model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
     """Returns what the first convolution sees of grey values: scale and offset, float64, shape `(channels,)`."""
     stem = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
     faces = np.zeros((2, *model.input.shape[1:]), np.float32)
@@ -54,7 +54,7 @@ def input_scale(model):
     return (white - black) / 255, black
 
 
-def transfer_weights(source, target):
+def transfer_weights(source: Source, target: keras.Model) -> None:
     """Gives a network the weights of a `Source`; layers of which it has none keep theirs.
 
     The first convolution's kernel is adapted to what the target makes of grey values, so that it says of a face

@@ -1,5 +1,8 @@
 """VGG-16 and VGG-19, with and without batch normalisation, so that published weights of their convolutions fit."""
 
+from collections.abc import Callable, Sequence
+
+import keras
 from keras import layers
 
 from fer_ensemble.models.layers import PlainNormalization, normalized_convolution
@@ -7,7 +10,14 @@ from fer_ensemble.models.layers import PlainNormalization, normalized_convolutio
 GROUPS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 
 
-def build_vgg(features, groups, width, dropout, normalization, activation):
+def build_vgg(
+    features: keras.KerasTensor,
+    groups: Sequence[int],
+    width: int,
+    dropout: float,
+    normalization: Callable[..., keras.Layer] | None,
+    activation: str,
+) -> keras.KerasTensor:
     """Builds a VGG: five groups of 3x3 convolutions with 1, 2, 4, 8 and 8 times `width` channels, each group
     followed by max pooling; then the mean and the largest value of each channel, and a dense layer of 8 times
     `width` features, batch normalised. The convolutions and their normalisations are called what torchvision calls

@@ -20,7 +20,7 @@ class AugmentedImages(keras.layers.Layer):
         images: uint8, shape `(images, 48, 48)`, grey values 0..255.
     """
 
-    def __init__(self, images):
+    def __init__(self, images: np.ndarray):
         super().__init__(dtype="float32", name="augmented_images")
         self.images = self.add_weight(
             shape=images.shape,
@@ -31,7 +31,7 @@ class AugmentedImages(keras.layers.Layer):
             name="images",
         )
 
-    def call(self, inputs):
+    def call(self, inputs: dict) -> keras.KerasTensor:
         """Augments a batch.
 
         Args:
@@ -43,11 +43,11 @@ class AugmentedImages(keras.layers.Layer):
         """
         return augment(ops.take(self.images, inputs["positions"], axis=0), inputs)
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: dict) -> keras.KerasTensor:
         return keras.KerasTensor((None, IMAGE_SIZE, IMAGE_SIZE, 1), dtype="float32")
 
 
-def augment(images, draws):
+def augment(images: keras.KerasTensor, draws: dict) -> keras.KerasTensor:
     """Applies the draws of `draw_batch` to a batch of images, shape `(batch, 48, 48)`; missing ones do nothing.
 
     Returns:

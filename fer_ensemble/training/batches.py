@@ -7,6 +7,7 @@ import numpy as np
 
 from fer_ensemble.training.augmentation import PARTNER_DISTANCE
 from fer_ensemble.training.draws import draw_batch, label_weights
+from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.targets import class_weights
 
 
@@ -22,7 +23,7 @@ class TrainingBatches(keras.utils.PyDataset):
         seed: Seed of the order and of the augmentation.
     """
 
-    def __init__(self, targets, settings, seed):
+    def __init__(self, targets: np.ndarray, settings: TrainingSettings, seed: int):
         super().__init__()
         self.epoch = 0
         self.first_step = 0
@@ -38,7 +39,7 @@ class TrainingBatches(keras.utils.PyDataset):
         self._order_epoch = None
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         """Steps in a whole epoch."""
         return len(self._targets) // self._batch_size
 
@@ -68,7 +69,7 @@ class TrainingBatches(keras.utils.PyDataset):
         weights = targets.sum(axis=1)
         return inputs, targets / weights[:, None], weights
 
-    def for_fit(self):
+    def for_fit(self) -> object:
         """Returns the batches in the form that Keras's `fit` reads fastest on this backend.
 
         The `tf.data.Dataset` that Keras makes of a `PyDataset` has a thread that tunes it. When an epoch ends,

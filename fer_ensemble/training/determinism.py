@@ -3,7 +3,7 @@
 import os
 
 
-def make_deterministic():
+def make_deterministic() -> None:
     """Makes this process compute the same from the same, for its rest. Call it before Keras is imported.
 
     The order of the images, their augmentation and dropout are functions of (seed, epoch, step) or of saved state

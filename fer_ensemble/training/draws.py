@@ -7,9 +7,10 @@ device, or on how often a training was interrupted. The pixels are moved by `fer
 import numpy as np
 
 from fer_ensemble.data.dataset import IMAGE_SIZE
+from fer_ensemble.training.settings import TrainingSettings
 
 
-def draw_batch(generator, images, settings):
+def draw_batch(generator: np.random.Generator, images: int, settings: TrainingSettings) -> dict[str, np.ndarray]:
     """Draws the augmentation of one batch.
 
     Args:
@@ -41,7 +42,7 @@ def draw_batch(generator, images, settings):
     return {name: values.astype(np.float32) for name, values in draws.items()}
 
 
-def label_weights(mix):
+def label_weights(mix: np.ndarray) -> np.ndarray:
     """Returns the share of each image's own label, shape `(images,)`: what is left of the image itself."""
     weight, top, bottom, left, right = mix.T
     return weight * (1 - (bottom - top) * (right - left) / IMAGE_SIZE**2)

@@ -1,5 +1,6 @@
 """How a training tells how far it is: a bar for a person, lines for a log, a file for the launcher."""
 
+import pathlib
 import sys
 import time
 
@@ -20,7 +21,7 @@ class Progress(keras.callbacks.Callback):
         batch_size: Images per step.
     """
 
-    def __init__(self, folder, epochs, steps, batch_size):
+    def __init__(self, folder: pathlib.Path, epochs: int, steps: int, batch_size: int):
         super().__init__()
         self._folder = folder
         self._epochs = epochs
@@ -77,13 +78,13 @@ class Progress(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self.stop()
 
-    def stop(self):
+    def stop(self) -> None:
         """Takes the bar off the screen."""
         if self._bar:
             self._bar.stop()
 
     @property
-    def images_per_second(self):
+    def images_per_second(self) -> float | None:
         """Images per second of training steps, without compiling and validation; None before two steps."""
         if not self._seconds_in_steps:
             return None
@@ -113,7 +114,7 @@ class Progress(keras.callbacks.Callback):
         write_progress(self._folder, progress)
 
 
-def make_bar():
+def make_bar() -> object:
     """Returns a `rich.progress.Progress` on stderr, whose tasks have a field `facts`."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn

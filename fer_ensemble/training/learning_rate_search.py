@@ -14,6 +14,7 @@ from fer_ensemble.training.network import TrainingNetwork
 from fer_ensemble.training.optimizers import build_optimizer
 from fer_ensemble.training.pretrained import find_pretrained, load_pretrained
 from fer_ensemble.training.schedules import Exponential
+from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 from fer_ensemble.training.splits import split_training
 from fer_ensemble.training.targets import choose_targets
 
@@ -22,7 +23,9 @@ RECENT_STEPS = 5  # whose mean loss tells whether it diverges
 DIVERGED = 4.0  # times the lowest such mean
 
 
-def run_range_test(settings, options, steps):
+def run_range_test(
+    settings: TrainingSettings, options: TrainingOptions, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Trains a fresh network by the settings, but with a learning rate that grows by the same factor at each step.
 
     Nothing of a member is read or written. The momentum is the optimiser's usual one, whatever the schedule.
@@ -75,7 +78,7 @@ def _test_rates(dataset, own, targets, settings, seed, steps):
     return take_steps(network.training, batches, steps)
 
 
-def take_steps(training, batches, steps):
+def take_steps(training: keras.Model, batches: TrainingBatches, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Takes the steps of `run_range_test`.
 
     Args:
@@ -103,7 +106,7 @@ def take_steps(training, batches, steps):
     return np.array(rates), np.array(losses)
 
 
-def smooth(values, reach):
+def smooth(values: np.ndarray, reach: int) -> np.ndarray:
     """Averages each value with those up to `reach` places before and after it.
 
     Example:
@@ -114,7 +117,7 @@ def smooth(values, reach):
     return np.array([values[max(0, place - reach) : place + reach + 1].mean() for place in range(len(values))])
 
 
-def suggest_rates(rates, smoothed, reach):
+def suggest_rates(rates: np.ndarray, smoothed: np.ndarray, reach: int) -> tuple[float, float]:
     """Finds where the loss falls fastest, per factor of the rate, and where it is lowest.
 
     Args:

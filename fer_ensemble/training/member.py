@@ -16,7 +16,7 @@ from fer_ensemble.data.folds import MAXIMUM_FOLDS
 from fer_ensemble.data.store import load_dataset, resolve_dataset
 from fer_ensemble.members import directory
 from fer_ensemble.training.determinism import make_deterministic
-from fer_ensemble.training.settings import TrainingSettings, check_start, list_differences
+from fer_ensemble.training.settings import TrainingOptions, TrainingSettings, check_start, list_differences
 from fer_ensemble.training.splits import split_training
 from fer_ensemble.training.state import describe_position, read_notes
 from fer_ensemble.training.targets import choose_targets
@@ -26,7 +26,7 @@ from fer_ensemble.training.teacher import ask_teacher
 LEFT_BEHIND = (directory.STATE, directory.PROGRESS, directory.FAILURE)
 
 
-def train_member(settings, options):
+def train_member(settings: TrainingSettings, options: TrainingOptions) -> None:
     """Trains a member, or goes on with it, or leaves it alone if it is complete.
 
     Args:
@@ -155,7 +155,7 @@ def _start_from_pretrained(settings, identity, holds_out):
     return facts, lambda model: load_pretrained(model, path, settings, class_names)
 
 
-def member_seed(settings):
+def member_seed(settings: TrainingSettings) -> int:
     """Returns the seed of one member, an int below 2**31: another one for each model, replica and fold."""
     model = zlib.crc32(settings.model.encode())
     # No fold has that number; 0, or none at all, would give the random numbers of fold 0.
@@ -200,13 +200,13 @@ def _remove(folder, *names):
         (folder / name).unlink(missing_ok=True)
 
 
-def is_out_of_memory(error):
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception of Python, TensorFlow, JAX or PyTorch says that memory does not suffice."""
     names = ("ResourceExhaustedError", "OutOfMemoryError")
     return isinstance(error, MemoryError) or type(error).__name__ in names or "RESOURCE_EXHAUSTED" in str(error)
 
 
-def advise_smaller_batches(settings, and_more=""):
+def advise_smaller_batches(settings: TrainingSettings, and_more: str = "") -> str:
     """Says what to give when memory does not suffice; `and_more` goes behind the smaller batch size."""
     return (
         f"too little memory for --batch_size={settings.batch_size}. Give --batch_size="

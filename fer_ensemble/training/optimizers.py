@@ -4,9 +4,12 @@ import keras
 from keras import ops
 
 from fer_ensemble.training.schedules import OneCycle, Plateau, build_schedule
+from fer_ensemble.training.settings import TrainingSettings
 
 
-def build_optimizer(settings, steps_per_epoch, schedule=None):
+def build_optimizer(
+    settings: TrainingSettings, steps_per_epoch: int, schedule: object = None
+) -> keras.optimizers.Optimizer:
     """Builds the optimiser that the settings name.
 
     Args:
@@ -146,7 +149,7 @@ class CycledSGD(keras.optimizers.SGD):
         self.assign_add(variable, velocity * momentum - step)
 
 
-def orthogonalize(matrix):
+def orthogonalize(matrix: keras.KerasTensor) -> keras.KerasTensor:
     """Brings all singular values of a matrix near 1, from about 0.7 to 1.2, by 5 Newton-Schulz iterations.
 
     Every iteration multiplies the matrix by a polynomial of its Gram matrix, so that the small square Gram matrix
@@ -173,7 +176,7 @@ def orthogonalize(matrix):
     return ops.matmul(factor, matrix) if wide else ops.matmul(matrix, factor)
 
 
-def averaged_weights(optimizer, variables):
+def averaged_weights(optimizer: keras.optimizers.Optimizer, variables: list) -> list:
     """Returns the values to save for the trained variables: their moving averages if the optimiser keeps any.
 
     Keras offers the averages only by overwriting the weights with them, which would end the training.

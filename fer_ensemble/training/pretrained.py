@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Sequence
 
 import h5py
 import keras
@@ -12,6 +13,7 @@ from fer_ensemble.members import directory
 from fer_ensemble.models import build_model
 from fer_ensemble.models.published import APPLICATIONS, TORCHVISION, read_application, read_torchvision
 from fer_ensemble.models.transfer import read_model, transfer_weights
+from fer_ensemble.training.settings import TrainingSettings
 
 IMAGENET, SHIPPED = "imagenet", "shipped"
 SHIPPED_NETWORK = pathlib.Path(__file__).parents[1] / "assets" / "network.keras"
@@ -21,7 +23,7 @@ _ORIGIN = "https://storage.googleapis.com/tensorflow/keras-applications"
 _APPLICATION_HASHES = {"vgg16": "6d6bbae143d832006294945121d1f1fc", "vgg19": "253f8cb515780f3b799900260a226db6"}
 
 
-def find_pretrained(settings):
+def find_pretrained(settings: TrainingSettings) -> pathlib.Path:
     """Returns the path of the file that the settings' `pretrained` names, downloading it if need be.
 
     Raises:
@@ -50,7 +52,7 @@ def find_pretrained(settings):
     return path
 
 
-def may_know_held_out(path, identity):
+def may_know_held_out(path: pathlib.Path, identity: dict) -> bool:
     """Whether the member that a file belongs to, if any, may have seen images that this one holds out.
 
     It may if it was trained on other data (other classes are), on another fold, or started from one that may.
@@ -74,7 +76,9 @@ def may_know_held_out(path, identity):
     )
 
 
-def load_pretrained(model, path, settings, class_names):
+def load_pretrained(
+    model: keras.Model, path: pathlib.Path, settings: TrainingSettings, class_names: Sequence[str]
+) -> None:
     """Gives a fresh network the weights of a file.
 
     The logits are taken over if there are as many of them, unless they are known to be of other classes.

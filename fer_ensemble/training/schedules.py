@@ -5,10 +5,10 @@ import math
 import keras
 from keras import ops
 
-from fer_ensemble.training.settings import parse_milestones
+from fer_ensemble.training.settings import TrainingSettings, parse_milestones
 
 
-def build_schedule(settings, steps):
+def build_schedule(settings: TrainingSettings, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
     """Builds the schedule that the settings name.
 
     Args:
@@ -52,7 +52,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
     lowest_start, lowest_end = 1 / 25, 1 / 25e4  # shares of the peak
     highest_momentum, lowest_momentum = 0.95, 0.85
 
-    def __init__(self, peak, rising_steps, steps):
+    def __init__(self, peak: float, rising_steps: int, steps: int):
         self._peak = peak
         self._rising = rising_steps
         self._falling = max(steps - 1 - rising_steps, 1)
@@ -63,7 +63,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         lowest = self._peak * ops.where(rising, self.lowest_start, self.lowest_end)
         return lowest + (self._peak - lowest) * height
 
-    def momentum(self, step):
+    def momentum(self, step: keras.KerasTensor) -> keras.KerasTensor:
         """Returns the momentum after that number of steps."""
         return self.highest_momentum - (self.highest_momentum - self.lowest_momentum) * self._locate(step)[1]
 
@@ -86,7 +86,7 @@ class Steps(keras.optimizers.schedules.LearningRateSchedule):
         factor: What the rate is multiplied by.
     """
 
-    def __init__(self, peak, warmup_steps, drops, factor):
+    def __init__(self, peak: float, warmup_steps: int, drops: list[int], factor: float):
         self._peak = peak
         self._warmup_steps = warmup_steps
         self._drops = drops
@@ -113,12 +113,12 @@ class Plateau(Steps):
         factor: What the rate is multiplied by.
     """
 
-    def __init__(self, peak, warmup_steps, patience, factor):
+    def __init__(self, peak: float, warmup_steps: int, patience: int, factor: float):
         super().__init__(peak, warmup_steps, [], factor)
         self._patience = patience
         self._scale = None
 
-    def add_variable(self, optimizer):
+    def add_variable(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Keeps what the rate is multiplied by among the optimiser's variables, which are saved and given back."""
         self._scale = optimizer.add_variable(shape=(), initializer="ones", name="plateau_scale")
 
@@ -126,12 +126,12 @@ class Plateau(Steps):
         """Returns the learning rate after that number of steps."""
         return super().__call__(step) * ops.convert_to_tensor(self._scale)
 
-    def follow(self, losses):
+    def follow(self, losses: list[float]) -> None:
         """Sets the rate by all held-out losses so far: nothing else is remembered."""
         self._scale.assign(self._factor ** count_plateaus(losses, self._patience))
 
 
-def count_plateaus(losses, patience):
+def count_plateaus(losses: list[float], patience: int) -> int:
     """Counts how often a loss stopped falling: a plateau is as many values in a row without a new lowest one.
 
     As `keras.callbacks.ReduceLROnPlateau` does it, with a `min_delta` of 0 and no cooldown.
@@ -163,7 +163,7 @@ class Exponential(keras.optimizers.schedules.LearningRateSchedule):
         steps: How many there are, 2 or more.
     """
 
-    def __init__(self, first, last, steps):
+    def __init__(self, first: float, last: float, steps: int):
         self._first = first
         self._growth = math.log(last / first) / (steps - 1)
 

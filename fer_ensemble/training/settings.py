@@ -267,17 +267,17 @@ class TrainingSettings:
             )
 
     @property
-    def run(self):
+    def run(self) -> str:
         """Name of the run: `cnn_0`."""
         return f"{self.model}_{self.replica}"
 
     @property
-    def pretrained_path(self):
+    def pretrained_path(self) -> pathlib.Path:
         """Path that `pretrained` names, for this fold."""
         return pathlib.Path(self.pretrained.replace("{fold}", str(_brief(self.fold))))
 
 
-def parse_milestones(text):
+def parse_milestones(text: str) -> list[float]:
     """Reads the milestones: `0.5,0.75` gives `[0.5, 0.75]`.
 
     Raises:
@@ -295,7 +295,7 @@ def parse_milestones(text):
     return shares
 
 
-def list_differences(settings, recorded):
+def list_differences(settings: TrainingSettings, recorded: dict) -> list[str]:
     """Says which settings are not those of a record: `["width: 8, not 4"]`.
 
     Args:
@@ -310,7 +310,7 @@ def list_differences(settings, recorded):
     return [f"{name}: {_brief(value)}, not {_brief(old)}" for name, value, old in pairs if value != old]
 
 
-def check_start(settings, folder):
+def check_start(settings: TrainingSettings, folder: pathlib.Path) -> None:
     """Raises UserError if a member is to start from itself: --overwrite would remove it before it is read."""
     if settings.pretrained:
         source = settings.pretrained_path.resolve()

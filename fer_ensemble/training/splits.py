@@ -1,16 +1,19 @@
 """Which training images a member is trained on, and which are held out."""
 
 import hashlib
+import pathlib
 
 import numpy as np
 
-from fer_ensemble.data.dataset import TRAINING, UNLABELLED
+from fer_ensemble.data.dataset import TRAINING, UNLABELLED, Dataset
 from fer_ensemble.data.folds import FOLD_SPLITTER, load_folds
 from fer_ensemble.data.holdout import SPLITTER, choose_holdout
-from fer_ensemble.training.settings import FOLDS
+from fer_ensemble.training.settings import FOLDS, TrainingSettings
 
 
-def split_training(dataset, path, settings):
+def split_training(
+    dataset: Dataset, path: pathlib.Path, settings: TrainingSettings
+) -> tuple[np.ndarray, np.ndarray, dict]:
     """Splits the labelled Training images.
 
     Args:

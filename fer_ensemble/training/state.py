@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import pathlib
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.base.errors import UserError
 
 
-def save_state(path, variables, notes):
+def save_state(path: pathlib.Path, variables: list, notes: dict) -> None:
     """Writes the variables' values, and `notes` (anything JSON can hold) beside them.
 
     Args:
@@ -26,7 +27,7 @@ def save_state(path, variables, notes):
         np.savez(temporary, notes=json.dumps(notes), **values)
 
 
-def read_notes(path):
+def read_notes(path: pathlib.Path) -> dict | None:
     """Returns the notes of a saved state, or None if there is none.
 
     Raises:
@@ -38,7 +39,7 @@ def read_notes(path):
         return json.loads(str(saved["notes"]))
 
 
-def describe_position(notes, epochs):
+def describe_position(notes: dict | None, epochs: int) -> str:
     """Says in words how far a training is: notes as `fit_model` saves them, None before the first."""
     done = len(notes["history"]) if notes else 0
     if notes and notes.get("step"):
@@ -46,7 +47,7 @@ def describe_position(notes, epochs):
     return f"epoch {done} of {epochs}"
 
 
-def load_state(path, variables):
+def load_state(path: pathlib.Path, variables: list) -> None:
     """Gives the variables the values that `save_state` wrote.
 
     Raises:

@@ -1,5 +1,7 @@
 """What a network is to say of each image: a distribution over the classes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
@@ -12,7 +14,9 @@ NO_VOTES = (
 )
 
 
-def choose_targets(labels, votes, class_names, kind):
+def choose_targets(
+    labels: np.ndarray, votes: np.ndarray | None, class_names: Sequence[str], kind: str
+) -> np.ndarray:
     """Returns the distribution that each image is trained on.
 
     Args:
@@ -53,7 +57,7 @@ def choose_targets(labels, votes, class_names, kind):
     return targets
 
 
-def class_weights(targets, kind):
+def class_weights(targets: np.ndarray, kind: str) -> np.ndarray:
     """Weighs the classes by how rare they are.
 
     Args:

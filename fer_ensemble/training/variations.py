@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.training.settings import TrainingSettings
@@ -15,7 +16,7 @@ VARY_HELP = (
 _FIXED = ("model", "fold", "replica", "fold_seed", "holdout")
 
 
-def vary_settings(settings, variations):
+def vary_settings(settings: TrainingSettings, variations: Sequence[str]) -> TrainingSettings:
     """Returns a member's settings, changed by what the variations say of its run.
 
     Args:

@@ -13,12 +13,12 @@ def compose_picture(faces, corners, size, scale=4, ground=128):
             beyond the picture is cut off; later faces cover earlier ones.
         size: Width and height of the picture, pixels.
         scale: How many times each face is enlarged.
-        ground: Grey value around the faces.
+        ground: Grey value around the faces, or a whole picture, uint8 of shape `(height, width)`.
 
     Returns:
         Uint8 array of shape `(height, width, 3)`, RGB.
     """
-    picture = np.full((size[1], size[0]), ground, np.uint8)
+    picture = np.array(np.broadcast_to(np.asarray(ground, np.uint8), (size[1], size[0])))
     for face, (x, y) in zip(faces, corners, strict=True):
         large = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         top, left = max(0, y), max(0, x)

@@ -1,0 +1,126 @@
+"""How much of a network's accuracy is kept by each way to cut a face out of a picture.
+
+FER2013's faces are enlarged and put into a larger picture, found there as in any photo, cut out in several ways,
+and shown to the network: what is lost against the untouched faces is the price of the way. The default split is
+PublicTest; choose on Training, with --split=Training.
+
+    python bench/crop.py --data=fer2013.csv
+    python bench/crop.py --data=fer2013.csv --network=other.onnx --scale=2 --roll=30
+"""
+
+import argparse
+import math
+import time
+
+import cv2
+import numpy as np
+
+import fer_ensemble
+from fer_ensemble.data.dataset import SPLITS
+from fer_ensemble.data.store import load_dataset
+from fer_ensemble.faces import frame
+from fer_ensemble.faces.detector import FaceDetector
+
+SIZE = 48
+
+
+def fit_rows(landmarks, rows):
+    """Scale and shift by some of the landmarks alone."""
+    points, target = np.asarray(landmarks, float)[rows], frame.FRAME_LANDMARKS[rows].astype(float)
+    centred, aim = points - points.mean(axis=0), target - target.mean(axis=0)
+    scale = (centred * aim).sum() / max((centred**2).sum(), 1e-9)
+    return np.column_stack([scale * np.eye(2), target.mean(axis=0) - scale * points.mean(axis=0)])
+
+
+def box_as_it_is(one):
+    left, top, width, height = one.box
+    return np.array([[SIZE / width, 0, -left * SIZE / width], [0, SIZE / height, -top * SIZE / height]])
+
+
+def box_grown(one, share):
+    left, top, width, height = one.box
+    grown = (left - share * width / 2, top - share * height / 2, (1 + share) * width, (1 + share) * height)
+    return frame.frame_of_box(grown)
+
+
+WAYS = {
+    "landmarks: scale and shift, turned beyond 12 degrees (ours)": lambda one: frame.fit_frame(one.landmarks),
+    "the same, never turned": lambda one: frame.fit_frame(one.landmarks, 180),
+    "the same, always upright": lambda one: frame.fit_frame(one.landmarks, 0),
+    "eyes and nose: scale and shift": lambda one: fit_rows(one.landmarks, [0, 1, 2]),
+    "eyes: scale and shift": lambda one: fit_rows(one.landmarks, [0, 1]),
+    "box, made square": lambda one: box_grown(one, 0.0),
+    "box, made square, 10 % larger": lambda one: box_grown(one, 0.1),
+    "box, stretched": box_as_it_is,
+}
+
+
+def place(face, scale, roll, margin, random):
+    """Returns a picture of the face, enlarged, turned, with room of `margin` sizes around it, and its corner."""
+    large = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    size = large.shape[0]
+    around = round(size * margin)
+    full = size + 2 * around
+    shift = random.uniform(-0.3, 0.3, 2) * around
+    cosine, sine = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    middle = np.array([size / 2 - 0.5] * 2)
+    offset = np.array([full / 2 - 0.5] * 2) + shift - turn @ middle
+    matrix = np.column_stack([turn, offset])
+    placed = cv2.warpAffine(large, matrix, (full, full), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return placed, around + shift
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="fer2013.csv, or its .h5")
+    parser.add_argument("--network", help="an .onnx file; the one that ships by default")
+    parser.add_argument("--split", default="PublicTest", choices=("Training", "PublicTest"))
+    parser.add_argument("--images", type=int, default=0, help="only so many, evenly chosen; 0: all")
+    parser.add_argument("--scale", type=float, default=4, help="how many times the faces are enlarged")
+    parser.add_argument("--margin", type=float, default=0.5, help="room around the face, in its sizes")
+    parser.add_argument("--roll", type=float, default=0, help="degrees by which each face is turned")
+    options = parser.parse_args()
+    images, labels = read_split(options)
+    classifier = fer_ensemble.load(options.network)
+    detector, random = FaceDetector(), np.random.default_rng(0)
+    untouched = classifier.predict(images).argmax(axis=1) == labels
+    pictures, found, landmarks, seconds = [], [], [], 0.0
+    for face in images:
+        picture, corner = place(face, options.scale, options.roll, options.margin, random)
+        begun = time.perf_counter()
+        detections = detector.detect(picture)
+        seconds += time.perf_counter() - begun
+        if detections:
+            landmarks.append((detections[0].landmarks - corner) / options.scale)
+        pictures.append(picture)
+        found.append(detections[0] if detections else None)
+    hit = np.array([one is not None for one in found])
+    print(f"{options.split}: {len(images):,} faces, {options.scale:g} times enlarged, rolled by {options.roll:g}")
+    print(f"found: {hit.mean():.1%}, in {1000 * seconds / len(images):.1f} ms each")
+    print(
+        f"accuracy, untouched: {untouched.mean():.2%}; of the faces that were found: {untouched[hit].mean():.2%}"
+    )
+    print(f"\n{'way to cut':60} accuracy of those found")
+    for name, way in WAYS.items():
+        crops = [frame.cut_face(picture, way(one)) for picture, one in zip(pictures, found, strict=True) if one]
+        right = classifier.predict(np.stack(crops)).argmax(axis=1) == labels[hit]
+        lost = right.astype(float) - untouched[hit]
+        error = lost.std() / len(lost) ** 0.5
+        print(f"{name:60} {right.mean():.2%}  ({100 * lost.mean():+.2f} +- {100 * error:.2f})")
+    if not options.roll:
+        print(f"\nmean landmarks in the 48x48 image: {np.mean(landmarks, axis=0).round(2).tolist()}")
+
+
+def read_split(options):
+    """Returns the labelled images of the split, and their labels."""
+    dataset = load_dataset([options.data])
+    chosen = dataset.split(SPLITS.index(options.split))
+    chosen = chosen[dataset.labels[chosen] >= 0]
+    if options.images:
+        chosen = chosen[np.linspace(0, len(chosen) - 1, min(options.images, len(chosen))).astype(int)]
+    return dataset.images[chosen], dataset.labels[chosen]
+
+
+if __name__ == "__main__":
+    main()

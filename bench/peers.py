@@ -9,9 +9,8 @@ and its peak memory. --install adds the size of a fresh install of each, which d
 
 `fer` 25.10.3 does not import where setuptools no longer brings pkg_resources. So what its `fer/fer.py` does by
 default is done here as there: OpenCV's Haar cascade (steps of 1.1, 5 neighbours, 50 pixels), the box and 10
-pixels around it, 64x64, its quantised TFLite file face by face. That needs opencv-python-headless<5 and ai-edge-litert. As
-the cascade misses faces that we find, it is also run with finer steps and fewer neighbours, as far as it takes to
-find as many.
+pixels around it, 64x64, its quantised TFLite file face by face. That needs opencv-python-headless<5 and
+ai-edge-litert. As the cascade misses faces that we find, it is also run with finer steps and fewer neighbours.
 
 `deepface`, `rmn` and `hsemotion` fetch their weights when they run, and so can't be compared without a network.
 """

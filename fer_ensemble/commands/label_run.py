@@ -19,12 +19,13 @@ from fer_ensemble.commands.label_outputs import (
 )
 
 
-def label(arguments, options):
+def label(arguments, options, classifier=None):
     """Labels pictures and videos.
 
     Args:
         arguments: Paths of files and folders, patterns, `-`.
         options: `LabelOptions`.
+        classifier: `Classifier` in place of the one that `options.model` names.
 
     Returns:
         0, also where there is no face; 1 if there was not one file that could be read.
@@ -39,7 +40,7 @@ def label(arguments, options):
     if options.faces == "whole" and options.boxes:
         raise UserError("`boxes` are for pictures that are not `faces` as a whole. Received both. Leave one out.")
     boxes = read_boxes(options.boxes) if options.boxes else None
-    classifier = _load(options)
+    classifier = classifier or _load(options)
     with contextlib.ExitStack() as stack:
         files = _open_record_files(stack, classifier, options)
         done = set.intersection(*(file.done for file in files)) if files else set()

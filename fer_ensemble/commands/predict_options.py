@@ -1,7 +1,7 @@
 """Predicts with the whole ensemble: combines its members, scores them, and writes the results.
 
 The members' predictions are files that their trainings left, so that this takes seconds and can be repeated
-with other weights. With --images it runs the networks on photos of faces.
+with other weights. With --images it runs the networks on the faces in photos.
 
 Examples:
 
@@ -85,7 +85,12 @@ class PredictOptions:
         "the network stands beside the ensemble.",
     )
     images: str = _setting(
-        "", "A photo of a face, or a folder of them, to predict instead; more may follow: --images a.jpg b.png c/"
+        "", "A photo, or a folder of them, to predict instead; more may follow: --images a.jpg b.png c/"
+    )
+    faces: str = _setting(
+        "detect",
+        "detect: search photos for faces; whole: each photo is one face that fills it.",
+        choices=("detect", "whole"),
     )
     allow_missing: bool = _setting(False, "Go on without the members that are missing or unfinished, and say so.")
     save: bool = _setting(
@@ -121,7 +126,7 @@ def main(arguments):
 
 def predict_photos(options, paths):
     """Predicts photos with the ensemble that the options name."""
-    from fer_ensemble.commands.photos import find_photos, report_photos
+    from fer_ensemble.commands.photos import check_photos, report_photos
     from fer_ensemble.commands.predict import NO_CALIBRATION, load_ensemble, parse_splits
 
     parse_splits(options.splits)
@@ -129,8 +134,9 @@ def predict_photos(options, paths):
         raise UserError(
             "`images` are predicted instead of `data`, by the ensemble, and nothing is saved. Give one of the two."
         )
-    find_photos(paths)
+    check_photos(paths)
     network = load_ensemble(options)
     if options.calibrate and not network.calibrated:
         raise UserError(NO_CALIBRATION)
-    report_photos(network, paths, pathlib.Path(options.output or options.ensemble), options.tta)
+    output = pathlib.Path(options.output or options.ensemble)
+    return report_photos(network, paths, output, options.tta, options.faces)

@@ -81,7 +81,7 @@ def test_photos_are_predicted_but_not_calibrated(copy, tmp_path):
     Image.fromarray(np.full((60, 60), 99, np.uint8)).save(tmp_path / "face.png")
     with pytest.raises(ValueError, match="`calibrate` needs images that were held out"):
         predict_photos(PredictOptions(ensemble=str(copy), calibrate=True), [tmp_path / "face.png"])
-    predict_photos(PredictOptions(ensemble=str(copy)), [tmp_path / "face.png"])
+    predict_photos(PredictOptions(ensemble=str(copy), faces="whole"), [tmp_path / "face.png"])
     assert len(pd.read_csv(copy / "photos.csv")) == 1
 
 

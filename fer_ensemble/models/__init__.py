@@ -1,7 +1,8 @@
 """The architectures, by name."""
 
-import keras
+from fer_ensemble.models.device import keras  # the first of all, as it starts the backend without its messages
 
+# isort: split
 from fer_ensemble.models.cnn import build_cnn
 from fer_ensemble.models.cnn4 import build_cnn4
 from fer_ensemble.models.imagenet_resnet import BLOCKS, build_imagenet_resnet

@@ -24,7 +24,7 @@ def save_notes(folder, **notes):
 
 
 def complete(folder):
-    record = {"settings": {"epochs": 30}, "data": {}, "folds": {}, "class_names": []}
+    record = {"settings": {"epochs": 30}, "data": {}, "folds": {}, "class_names": ["happy"]}
     directory.write_record(folder, {**record, "metrics": {"oof": 0.61, "PublicTest": None}}, [])
 
 
@@ -103,3 +103,29 @@ def test_watching_ends_when_all_are_complete(folder, capsys):
     complete(folder)
     show_status([folder], watch=True)
     assert "1 complete" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["progress.json", "failure.json"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "7",
+        "{}",
+        '{"epoch": "three", "epochs": 4}',
+        '{"epoch": 1.5}',
+        '{"epochs": 0, "epoch": 0}',
+        '{"error": 7}',
+        '{"state": "running", "host": "node7"}',
+        '{"state": "running", "host": "node7", "updated": "now"}',
+        '{"epoch": NaN, "epochs": 1}',
+        "[" * 100_000,
+        "\udcff",
+    ],
+)
+def test_notes_of_a_wrong_shape_are_no_traceback(folder, name, text):
+    (folder / name).write_text(text, errors="surrogateescape")
+    status = read_status(folder)
+    assert status.state in ("waiting", "interrupted", "failed")
+    assert format_status([status]).row_count == 1

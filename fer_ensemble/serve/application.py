@@ -72,6 +72,7 @@ def build_application(classifier, settings, card=""):
     async def faces(
         request: Request,
         crops: bool = Query(False, description="true: with each face, the pixels that the network saw."),
+        explanations: bool = Query(False, description="true: with each face, which pixels spoke for the answer."),
         detection_size: int = Query(
             PICTURE_SIZE,
             ge=LEAST_SIZE,
@@ -79,7 +80,7 @@ def build_application(classifier, settings, card=""):
             description="Pixels of the longest side while the picture is searched: more finds smaller faces.",
         ),
     ):
-        return JSONResponse(await office.find_faces(request, crops, detection_size))
+        return JSONResponse(await office.find_faces(request, detection_size, crops, explanations))
 
     @app.post("/api/predict", summary="Read faces that were cropped before", openapi_extra=interface.PREDICT)
     async def predict(request: Request):
@@ -113,7 +114,7 @@ class _Office:
         )
         self.finders = {}  # by detection size
 
-    async def find_faces(self, request, crops, detection_size):
+    async def find_faces(self, request, detection_size, crops, explanations):
         """Answers `/api/faces`."""
         with self.admission.enter() as ticket:
             uploads = await self._receive(request, ticket)
@@ -129,7 +130,10 @@ class _Office:
                     problems.append({"file": upload.name or None, "problem": refusal.message})
                     continue
                 probabilities = await self._ask(np.stack([one.crop for one in found])) if found else ()
-                records += work.describe_found(found, probabilities, finder, upload.name or None, crops)
+                faces = work.make_faces(found, probabilities, finder)
+                if explanations:
+                    faces = await self.desk.run(ticket, work.explain_faces, finder, faces)
+                records += work.describe_found(faces, upload.name or None, crops)
                 left_out += more
         return {
             "schema_version": SCHEMA_VERSION,

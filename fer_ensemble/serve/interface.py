@@ -75,6 +75,12 @@ _FACE = {
         },
         **_EXPRESSION,
         "crop": {"type": "string", "description": "With `crops=true`: 48 x 48 grey values, base64."},
+        "explanation": {
+            "type": "string",
+            "description": "With `explanations=true`, of a network with class maps: 48 x 48 numbers, "
+            "little-endian float32, base64: how much each pixel of the crop spoke for the expression; below 0, "
+            "against it.",
+        },
     },
 }
 FACES = {

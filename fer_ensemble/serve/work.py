@@ -134,24 +134,44 @@ def find_faces(classifier, upload, most_faces, most_pixels):
     return found[:most_faces], max(0, len(found) - most_faces)
 
 
-def describe_found(found, probabilities, classifier, file, with_crops):
+def make_faces(found, probabilities, classifier):
+    """Joins a list of `FoundFace` and their probabilities, float `(faces, classes)`; returns a list of `Face`."""
+    return [
+        make_face(one, row, classifier.class_names, classifier.unsure_below)
+        for one, row in zip(found, probabilities, strict=True)
+    ]
+
+
+def explain_faces(classifier, faces):
+    """Explains faces where the network has class maps. Others would take seconds each: they stay as they are."""
+    network = classifier.network
+    if not faces or not hasattr(network, "class_maps") or network.class_maps(faces[0].crop[None]) is None:
+        return faces
+    return classifier.explain(faces)
+
+
+def describe_found(faces, file, with_crops):
     """Returns the records of the faces of one picture, as `fer-ensemble label` has them.
 
     Args:
-        found: List of `FoundFace`.
-        probabilities: Float array of shape `(faces, classes)`.
-        classifier: A `Classifier`.
+        faces: List of `Face`.
         file: What the picture is called, or None.
         with_crops: Whether each record also gets `crop`: the 48x48 grey values that the network saw, in base64.
+            A face with an explanation has that as `explanation`, little-endian float32 in base64.
     """
     records = []
-    for number, (one, row) in enumerate(zip(found, probabilities, strict=True)):
-        face = make_face(one, row, classifier.class_names, classifier.unsure_below)
+    for number, face in enumerate(faces):
         record = face.to_record(file=file, id=number)
         if with_crops:
-            record["crop"] = base64.b64encode(np.ascontiguousarray(one.crop).tobytes()).decode()
+            record["crop"] = _encode(face.crop)
+        if face.explanation is not None:
+            record["explanation"] = _encode(face.explanation.astype("<f4"))
         records.append(record)
     return records
+
+
+def _encode(array):
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
 def _check_count(count, most_faces):

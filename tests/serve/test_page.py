@@ -145,6 +145,13 @@ def test_a_picture_that_is_handed_over_shows_its_faces_and_the_bars_are_what_loa
         assert page.locator(".unsure-note").is_visible() == face.unsure
         crop = page.locator(".crop canvas").screenshot()
         assert np.asarray(Image.open(io.BytesIO(crop)).convert("L")).std() > 5
+    why = page.get_by_label("Show what spoke for it")
+    why.check()
+    coloured = np.asarray(Image.open(io.BytesIO(page.locator(".crop canvas").screenshot())).convert("RGB")).astype(
+        int
+    )
+    assert np.ptp(coloured, axis=2).max() > 60  # red or blue
+    why.uncheck()
 
 
 def test_outlines_lie_on_the_faces(open_page, files, party, classifier):

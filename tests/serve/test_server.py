@@ -42,6 +42,13 @@ def test_the_faces_of_a_picture_are_those_that_load_finds(server, classifier, pi
         assert sum(given) == pytest.approx(1, abs=1e-5)
 
 
+def test_explanations_are_those_of_load(server, classifier, picture, party):
+    _, _, answer = server.post("/api/faces?explanations=true", picture)
+    for record, face in zip(answer["faces"], classifier.find_faces(party, explain=True), strict=True):
+        given = np.frombuffer(base64.b64decode(record["explanation"]), "<f4").reshape(48, 48)
+        np.testing.assert_allclose(given, face.explanation, atol=1e-4)
+
+
 def test_a_form_brings_several_pictures_each_with_its_name(server, picture, scenes):
     parts = [("a.png", picture), ("../../b.png", scenes.encode(scenes.party(1)))]
     body = b"".join(

@@ -54,9 +54,9 @@ export const model = () => askPatiently("/api/model");
 
 export const description = () => askPatiently("/openapi.json");
 
-// The faces of a picture file, with their crops.
+// The faces of a picture file, with their crops and what in them spoke for the expression.
 export const findFaces = (file) =>
-  askPatiently("/api/faces?crops=true", { method: "POST", body: file, headers: typeOf(file) });
+  askPatiently("/api/faces?crops=true&explanations=true", { method: "POST", body: file, headers: typeOf(file) });
 
 // The faces of one frame of the camera: never asked twice, as the next frame is newer.
 export const findFacesInFrame = (blob, signal) =>

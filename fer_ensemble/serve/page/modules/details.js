@@ -4,6 +4,10 @@ import { make } from "./elements.js";
 import { capital, percent } from "./words.js";
 
 const SIDE = 48;
+// What spoke for the expression and against it, as fer-ensemble label --explain draws it.
+const FOR = [214, 39, 40];
+const AGAINST = [31, 119, 180];
+const STRONGEST = 0.75;
 
 export class Details {
   constructor(box, classNames, unsureBelow) {
@@ -18,13 +22,24 @@ export class Details {
     );
     this.rows = new Map(classNames.map((name) => [name, makeRow(name)]));
     this.crop = make("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": "The 48 by 48 grey pixels that the network saw" });
+    this.explained = make("input", { type: "checkbox" });
+    this.explained.addEventListener("change", () => this.draw());
+    this.why = make("label", { className: "why" }, this.explained, " Show what spoke for it (red) and against it (blue)");
     this.found = make(
       "div", {},
       this.which,
       make("h2", {}, this.expression, this.probability),
       this.unsure,
       make("ul", { className: "bars", "aria-label": "Probability of each expression" }, ...[...this.rows.values()].map((row) => row.item)),
-      make("div", { className: "crop" }, this.crop, make("p", {}, "This is all that the network saw: 48 × 48 grey pixels, aligned by eyes, nose and mouth.")),
+      make(
+        "div", { className: "crop" },
+        this.crop,
+        make(
+          "div", {},
+          make("p", {}, "This is all that the network saw: 48 × 48 grey pixels, aligned by eyes, nose and mouth."),
+          this.why,
+        ),
+      ),
     );
     this.empty = make("p", { className: "empty" });
     box.replaceChildren(this.found, this.empty);
@@ -48,8 +63,13 @@ export class Details {
       row.item.dataset.probability = share;
       row.item.classList.toggle("best", name === face.expression);
     }
-    if (face.crop && face.crop !== this.drawn) drawCrop(this.crop, face.crop);
-    this.drawn = face.crop;
+    this.why.hidden = !face.explanation;
+    if (face.crop && face.crop !== this.drawn?.crop) this.draw(face);
+  }
+
+  draw(face = this.drawn) {
+    this.drawn = face;
+    if (face) drawCrop(this.crop, face.crop, this.explained.checked ? face.explanation : null);
   }
 }
 
@@ -64,9 +84,17 @@ function makeRow(name) {
   return { fill, value, item: make("li", { data: { name } }, make("span", {}, name), track, value) };
 }
 
-function drawCrop(canvas, encoded) {
-  const grey = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
+function drawCrop(canvas, encoded, explanation) {
+  const grey = decode(encoded);
+  const spoke = explanation ? new Float32Array(decode(explanation).buffer) : new Float32Array(grey.length);
+  const most = Math.max(...spoke.map(Math.abs)) || 1;
   const image = new ImageData(SIDE, SIDE);
-  grey.forEach((value, index) => image.data.set([value, value, value, 255], 4 * index));
+  grey.forEach((value, index) => {
+    const strength = STRONGEST * Math.abs(spoke[index]) / most;
+    const colour = (spoke[index] > 0 ? FOR : AGAINST).map((part) => value * (1 - strength) + part * strength);
+    image.data.set([...colour, 255], 4 * index);
+  });
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
+
+const decode = (encoded) => Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));

@@ -28,7 +28,7 @@ def write_record(folder, settings):
         "files": {},
         "data": {"name": "faces.h5", "images": 1176, "fingerprint": "a"},
         "folds": {},
-        "class_names": [],
+        "class_names": ["happy"],
         "training_seconds": 12.5,
     }
     (folder / "member.json").write_text(json.dumps(record))

@@ -1,11 +1,10 @@
 """What each command does first: nothing that is imported here takes time, so that a stop signal finds it ready."""
 
-import os
-import pathlib
 import sys
 
-from fer_ensemble.base import stop_signals, streams
-from fer_ensemble.base.errors import EXIT_ERROR, EXIT_SIGNAL
+from fer_ensemble.base import stop_signals
+
+EXIT_ERROR, EXIT_SIGNAL = 1, 128  # those of `fer_ensemble.base.errors`, which would have to be imported
 
 
 def run_verb(verb, program=None):
@@ -24,22 +23,21 @@ def run_dispatcher():
 
 
 def _run(load, program):
+    stop_signals.raise_stopped()
+    if program:
+        sys.argv[0] = program
     try:
-        stop_signals.raise_stopped()
-        if program:
-            sys.argv[0] = program
-        streams.guard()
-        _check_folder()
         # Nothing may be raised in the middle of an import: what is half imported would be told as broken.
         with stop_signals.deferred():
+            from fer_ensemble.base import streams
+
+            streams.guard()
+            _check_folder()
             run = load()
         sys.exit(run())
     except stop_signals.Stopped as stopped:
         streams.tell(stopped)
         sys.exit(EXIT_SIGNAL + stopped.signal)
-    except KeyboardInterrupt:  # before `raise_stopped`
-        streams.tell("stopped by SIGINT")
-        sys.exit(EXIT_SIGNAL + 2)
     except ModuleNotFoundError as error:
         message = _explain_missing(error)
         if message is None:
@@ -64,6 +62,10 @@ def _load_named_verb():
 
 
 def _check_folder():
+    import os
+
+    from fer_ensemble.base import streams
+
     try:
         os.getcwd()  # noqa: PTH109
     except FileNotFoundError:
@@ -74,6 +76,8 @@ def _check_folder():
 
 
 def _explain_missing(error):
+    import pathlib
+
     from fer_ensemble.base.packages import BASE, missing_package
 
     missing = missing_package(error.name, "this command")

@@ -15,6 +15,7 @@ MODELS = (
 )  # fmt: skip
 FOLDS = 4
 RUNS = ("cnn_0", "cnn_1", "resnet_0", "resnet_1")  # of the standard ensemble: 4 runs x 4 folds = 16 members
+LARGEST = 2**63 - 1  # of whole numbers: what the arrays can hold
 
 
 def _setting(default, text, choices=None, least=None, below=None, most=None):
@@ -160,7 +161,10 @@ class TrainingSettings:
         below=1.0,
     )
     epochs: int = _setting(
-        30, "Passes over the training images. Fixed in advance: none is chosen by its score.", least=1
+        30,
+        "Passes over the training images. Fixed in advance: none is chosen by its score.",
+        least=1,
+        most=1_000_000,
     )
     batch_size: int = _setting(128, "Images per training step.", least=2)
     label_smoothing: float = _setting(
@@ -374,8 +378,10 @@ def _check(name, value, limits):
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"`{name}` must be a finite number. Received: {value}.")
     if least is not None and value < least:
-        raise UserError(f"`{name}` must be at least {least:g}. Received: {value:g}.")
+        raise UserError(f"`{name}` must be at least {least:g}. Received: {_brief(value)}.")
     if below is not None and value >= below:
-        raise UserError(f"`{name}` must be below {below:g}. Received: {value:g}.")
+        raise UserError(f"`{name}` must be below {below:g}. Received: {_brief(value)}.")
     if most is not None and value > most:
-        raise UserError(f"`{name}` must be at most {most:g}. Received: {value:g}.")
+        raise UserError(f"`{name}` must be at most {most:,}. Received: {_brief(value)}.")
+    if isinstance(value, int) and value > LARGEST:
+        raise UserError(f"`{name}` must be at most {LARGEST:,}. Received: {_brief(value)}.")

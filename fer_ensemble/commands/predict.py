@@ -14,7 +14,7 @@ from fer_ensemble.ensemble.parts import OOF, combine_part, join_parts
 from fer_ensemble.evaluation.ensemble_scores import describe_ensemble, known_images
 from fer_ensemble.evaluation.predicted_images import check_labels, find_data
 from fer_ensemble.members import directory
-from fer_ensemble.members.collection import has_own_predictions, member_predictions
+from fer_ensemble.members.collection import has_model, has_own_predictions, member_predictions
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.report.score_tables import TITLES, format_report
 
@@ -40,7 +40,7 @@ def report_ensemble(options) -> None:
     _check_together(options.data, options.tta, options.save and elsewhere)
     members, missing = gather_members(options.ensemble, options.runs, options.folds, options.allow_missing)
     histories = {member.name: directory.read_checked_history(member.folder, member.record) for member in members}
-    if not any(has_own_predictions(member) for member in members):
+    if not any(has_own_predictions(member) or has_model(member) for member in members):
         if options.weights != AUTO or options.runs or options.tta != "none" or options.save or options.calibrate:
             raise UserError(
                 f"{folder} holds its results, but no predictions of single members, so that they cannot be "

@@ -135,10 +135,18 @@ def load_folds(dataset, path, folds=4, seed=0):
         )
         with contextlib.suppress(OSError):  # a folder that cannot be written
             atomic_files.write_text(file, _to_text(assignment, dataset.fingerprint, rows, folds, seed))
-    return assignment, _fingerprint(assignment, rows, folds, seed)
+    return assignment, fingerprint_folds(assignment, rows, folds, seed)
 
 
-def _fingerprint(assignment, rows, folds, seed):
+def fingerprint_folds(assignment, rows, folds, seed):
+    """Returns the fingerprint of an assignment, as `load_folds` does: 64 hex digits.
+
+    Args:
+        assignment: int8 array of shape `(training images,)`, the fold of each.
+        rows: int64 array of the same shape, their rows in their source.
+        folds: As in `assign_folds`.
+        seed: As in `assign_folds`.
+    """
     content = b"folds=%d seed=%d\n" % (folds, seed) + rows.astype("<i8").tobytes() + assignment.tobytes()
     return hashlib.sha256(content).hexdigest()
 
@@ -147,7 +155,7 @@ def _to_text(assignment, dataset_fingerprint, rows, folds, seed):
     lines = [
         "# The fold of each Training image, made by fer_ensemble/data/folds.py; if changed, it is made anew.",
         f"# Data set: {dataset_fingerprint}",
-        f"# Folds: {_fingerprint(assignment, rows, folds, seed)}",
+        f"# Folds: {fingerprint_folds(assignment, rows, folds, seed)}",
         _COLUMNS,
         *(f"{row},{fold}" for row, fold in zip(rows, assignment, strict=True)),
     ]

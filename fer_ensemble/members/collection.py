@@ -2,12 +2,14 @@
 
 import dataclasses
 import pathlib
+import sys
 
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
 from fer_ensemble.members import directory
+from fer_ensemble.members.held_out import find_held_out
 from fer_ensemble.members.kept_predictions import PredictionKey, keep, read_kept
 from fer_ensemble.members.predictions import PARTS, predict_parts, read_predictions
 from fer_ensemble.members.predictor import Predictor
@@ -74,16 +76,25 @@ def member_predictions(member, dataset=None, predictor=None):
             compute; None for one of the member's own.
 
     Returns:
-        Dictionary from `oof` (for its own data only), `PublicTest` and `PrivateTest` to `Predictions`.
+        Dictionary from `oof` (for its own data only), `PublicTest` and `PrivateTest` to `Predictions`. What its
+        training left is predicted anew, where it is damaged or lost and the data are given.
 
     Raises:
         UserError: If one of the member's files is damaged.
     """
     predictor = predictor or Predictor()
+    own_data = dataset is None or dataset.fingerprint == member.record["data"]["fingerprint"]
     own = {}
-    if dataset is None or dataset.fingerprint == member.record["data"]["fingerprint"]:
-        own = own_predictions(member)
-        if dataset is None or predictor.views == "none":
+    if own_data:
+        try:
+            own = own_predictions(member)
+        except UserError as error:
+            if dataset is None:
+                raise UserError(
+                    f"{error} Or give the data of its training, --data=...: then it predicts them anew."
+                ) from error
+            print(f"{member.name}: {error} Its network predicts them anew.", file=sys.stderr)
+        if own and (dataset is None or predictor.views == "none"):
             return own
     key = PredictionKey(
         member.record["files"].get(directory.MODEL, ""), dataset.fingerprint, predictor.views, predictor.precision
@@ -95,9 +106,18 @@ def member_predictions(member, dataset=None, predictor=None):
     positions = {SPLITS[usage]: dataset.split(usage) for usage in (PUBLIC_TEST, PRIVATE_TEST)}
     if own:
         positions["oof"] = np.flatnonzero(np.isin(dataset.rows, own["oof"].rows))
+    elif own_data:
+        positions["oof"] = _find_held_out(member, dataset)
     parts = predict_parts(predictor.load(member), dataset, positions, VIEWS[predictor.views])
     keep(member.folder, key, parts)
     return parts
+
+
+def _find_held_out(member, dataset):
+    try:
+        return find_held_out(member.record, dataset)
+    except UserError as error:
+        raise UserError(f"{member.folder}: {error}") from error
 
 
 def own_predictions(member):
@@ -122,6 +142,11 @@ def own_predictions(member):
 def has_own_predictions(member):
     """Whether the predictions that a member's training left are still there: results may be kept without them."""
     return (member.folder / directory.PREDICTIONS).exists()
+
+
+def has_model(member):
+    """Whether a member's network is still there."""
+    return (member.folder / directory.MODEL).exists()
 
 
 def _check_place(member):

@@ -1,3 +1,4 @@
+import dataclasses
 import pathlib
 import shutil
 
@@ -5,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.members import directory
 from fer_ensemble.members.collection import (
@@ -210,3 +212,32 @@ def test_a_folder_that_cannot_be_written_serves_as_well(member, other, monkeypat
     monkeypatch.setattr("fer_ensemble.members.kept_predictions.write_predictions", refuse)
     assert len(member_predictions(member, other)["PublicTest"].rows) == 12
     assert not list(member.folder.glob("predictions-*.h5"))
+
+
+@pytest.mark.parametrize("way", ["lost", "cut", "another's"])
+def test_predictions_that_are_lost_are_made_anew_where_the_data_are_given(way, member, tiny_dataset, capsys):
+    expected = member_predictions(member)
+    path = member.folder / directory.PREDICTIONS
+    if way == "lost":
+        path.unlink()
+    elif way == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    else:
+        write_predictions(path, {"oof": expected["oof"]}, tiny_dataset.fingerprint)
+    with pytest.raises(UserError, match=r"predictions\.h5 is .* Or give the data of its training, --data"):
+        member_predictions(member)
+    found = member_predictions(member, tiny_dataset)
+    assert "predicts them anew" in capsys.readouterr().err
+    assert found.keys() == expected.keys()
+    for name, part in expected.items():
+        order = np.argsort(part.rows)
+        np.testing.assert_array_equal(found[name].rows, part.rows[order])
+        np.testing.assert_array_equal(found[name].labels, part.labels[order])
+        np.testing.assert_allclose(found[name].probabilities, part.probabilities[order], atol=1e-5)
+
+
+def test_whose_folds_are_not_those_of_today_cannot_predict_what_it_held_out(member, tiny_dataset):
+    (member.folder / directory.PREDICTIONS).unlink()
+    record = {**member.record, "folds": {**member.record["folds"], "fingerprint": "0" * 64}}
+    with pytest.raises(UserError, match=r"exp_0/cnn_0: which images it held out cannot be told any more"):
+        member_predictions(dataclasses.replace(member, record=record), tiny_dataset)

@@ -88,7 +88,7 @@ def describe_training(provenance, dataset):
     if settings["fold"] is not None:
         part = f"FER2013's Training without the images of fold {settings['fold']}"
     elif settings.get("holdout"):
-        part = f"{1 - settings['holdout']:.0%} of FER2013's Training"
+        part = f"{100 * (1 - settings['holdout']):.0f} % of FER2013's Training"
     else:
         part = f"all {labelled:,} labelled images of FER2013's Training"
     start = "pretrained" if settings.get("pretrained") else "random"
@@ -100,8 +100,8 @@ def describe_training(provenance, dataset):
     if settings.get("teacher"):
         share = settings["teacher_share"]
         text += (
-            f" Its targets were to {1 - share:.0%} the label, and to {share:.0%} what an ensemble says of the "
-            f"image, "
+            f" Its targets were to {100 * (1 - share):.0f} % the label, and to {100 * share:.0f} % what an "
+            f"ensemble says of the image, "
             "asked of those of its members only that had not seen it."
         )
     return text

@@ -1,0 +1,64 @@
+"""`fer-ensemble export` and `fer-ensemble about` as they are typed."""
+
+import json
+import pathlib
+
+import pytest
+
+ASSETS = pathlib.Path(__file__).parents[2] / "fer_ensemble" / "assets"
+
+
+@pytest.fixture
+def verb(python):
+    return lambda *arguments, **environment: python("-m", "fer_ensemble", *arguments, **environment)
+
+
+def test_a_member_is_exported_and_the_file_told_about(verb, tiny_member, tmp_path):
+    pytest.importorskip("tf2onnx")
+    output = tmp_path / "out" / "network.onnx"
+    answer = verb("export", tiny_member, f"--output={output}")
+    assert answer.returncode == 0, answer.stderr
+    compared, written = answer.stdout.splitlines()
+    assert compared.startswith("500 faces: largest difference of a probability ")
+    assert compared.endswith("0 decisions changed")
+    assert written.startswith(f"written: {output}, 0.")
+    assert [path.name for path in output.parent.iterdir()] == [output.name]
+    facts = json.loads(verb("about", output, "--json").stdout)
+    assert facts["class_names"] == ["happy", "surprise", "neutral"]
+    assert "class_names: happy, surprise, neutral" in verb("about", output).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["export"],
+            "expected one MODEL: shipped, the folder of a member, or that of an ensemble. Received: none.",
+        ),
+        (["export", "nowhere"], "There is no folder nowhere to export."),
+        (["export", "shipped", "--asset"], "`asset` needs --data"),
+        (["export", "shipped", "--format=tflite"], "--format=tflite"),
+        (["about", "a", "b"], "takes one MODEL, or none. Received: a b"),
+        (["about", "nowhere.onnx"], "nowhere.onnx"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line(arguments, message, verb):
+    pytest.importorskip("tf2onnx")
+    answer = verb(*arguments)
+    assert answer.returncode == 1
+    assert message in answer.stderr and len(answer.stderr.splitlines()) == 1
+
+
+def test_on_jax_alone_export_says_what_it_takes(verb):
+    answer = verb("export", "shipped", KERAS_BACKEND="jax")
+    assert answer.returncode == 1
+    assert "Networks are exported by TensorFlow. Received: KERAS_BACKEND=jax." in answer.stderr
+
+
+def test_about_prints_the_card_for_people_and_for_programs(verb):
+    text = verb("about").stdout
+    assert text.startswith((ASSETS / "card.md").read_text(encoding="utf-8"))
+    assert "# What is installed here" in text
+    facts = json.loads(verb("about", "--json").stdout)
+    assert facts["card"] == json.loads((ASSETS / "card.json").read_text(encoding="utf-8"))
+    assert facts["packages"]["base"]["numpy"]

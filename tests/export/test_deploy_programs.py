@@ -16,6 +16,7 @@ from fer_ensemble.classifier.classifier import load
 from fer_ensemble.data.dataset import CLASS_NAMES
 from fer_ensemble.data.drawn_faces import draw_face
 
+pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).parents[2]
 NETWORK = ROOT / "fer_ensemble" / "assets" / "network.onnx"
 RUNTIME = "onnxruntime-web@1.30.0"

@@ -12,6 +12,7 @@ from fer_ensemble.export.onnx_file import read_facts
 from fer_ensemble.export.source import load_source
 from fer_ensemble.scoring.calibration import Calibration
 
+pytestmark = pytest.mark.slow
 MEMBERS = {"exp_0/cnn_0": 0.5, "exp_1/cnn_0": 0.0, "exp_0/resnet_0": 0.5}
 
 

@@ -5,6 +5,7 @@ from fer_ensemble.export.graph import build_graph
 from fer_ensemble.models.device import keras
 from fer_ensemble.scoring.calibration import Calibration
 
+pytestmark = pytest.mark.slow
 CALIBRATION = Calibration(smoothing=0.1, temperature=1.3)
 
 

@@ -25,7 +25,9 @@ def read_json(path, what: str, fix: str, most_bytes: int = MOST_BYTES):
         UserError: If it is no JSON of that size.
     """
     path = pathlib.Path(path)
-    size = path.stat().st_size if path.is_file() else 0
+    if path.exists() and not path.is_file():  # a folder; or a pipe or device, which might never end
+        raise UserError(f"{path} must be {what}, a file. Received: what is none. {fix}")
+    size = path.stat().st_size
     if size > most_bytes:
         raise UserError(f"{path} must be {what}, at most {most_bytes:,} bytes. Received: {size:,} bytes. {fix}")
     try:

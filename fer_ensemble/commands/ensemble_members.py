@@ -84,6 +84,9 @@ def training_command(name: str, members: list[Member], folder: str) -> str:
 def _parse_runs(text):
     names = [name.strip() for name in text.split(",") if name.strip()]
     twice = sorted({name for name in names if names.count(name) > 1})
+    wrong = [name for name in names if not directory.is_run(name)]
+    if wrong:
+        raise UserError(f"`runs` must be names such as cnn_0. Received: {', '.join(wrong)[:200]}.")
     if twice:
         raise UserError(f"`runs` must name each run once. Received: {', '.join(twice)} twice.")
     return names

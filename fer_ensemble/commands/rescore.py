@@ -19,6 +19,7 @@ from fer_ensemble.ensemble.prediction_tables import (
 from fer_ensemble.evaluation.part_scores import describe_part
 from fer_ensemble.evaluation.predicted_images import check_labels, describe_copies, find_data, votes_of
 from fer_ensemble.evaluation.provenance import differing_settings
+from fer_ensemble.members.directory import MODEL
 from fer_ensemble.report.score_tables import format_report
 
 USAGES = {OOF: TRAINING, SPLITS[PUBLIC_TEST]: PUBLIC_TEST, SPLITS[PRIVATE_TEST]: PRIVATE_TEST}
@@ -59,12 +60,29 @@ def report_tables(
         for name, part in parts.items():
             check_labels(part, dataset, name)
     names = [member.name for member in members]
+    first = records[0]
     report = {
-        **{name: value for name, value in scores.items() if name not in ("splits", "copies", "weightings")},
+        "version": scores.get("version", ""),
+        "class_names": class_names,
+        "data": {**first["data"], "fingerprint": scores["data"]["fingerprint"]},
+        "trained_on": first["data"],
+        "folds": first["folds"],
+        "tta": scores.get("tta", "none"),
+        "oof_tta": scores.get("oof_tta", "none"),
+        "missing": [],
         "runs": [],
         "members": names,
-        "weightings": {},
+        "networks": {},
         "differing_settings": differing_settings(records),
+        "training_seconds": {member.name: member.record["training_seconds"] for member in members},
+        "model_hashes": {member.name: member.record["files"].get(MODEL) for member in members},
+        "weights_from": scores.get("weights_from", "unknown"),
+        "weights": scores.get("weights", {}),
+        "member_weights": {name: scores.get("member_weights", {}).get(name, 0.0) for name in names},
+        "weightings": {},
+        "calibration": scores.get("calibration"),
+        "unsure_below": scores.get("unsure_below"),
+        "calibrated": bool(scores.get("calibrated")),
         "copies": describe_copies(dataset) if own_data else None,
         "splits": {},
     }

@@ -12,7 +12,7 @@ from fer_ensemble.ensemble import ensemble_file
 from fer_ensemble.ensemble.choice import UNSURE_BELOW
 from fer_ensemble.members import directory
 from fer_ensemble.members.networks import Networks
-from fer_ensemble.members.predictions import predict_probabilities
+from fer_ensemble.members.predictions import ROW_SUM_TOLERANCE, predict_probabilities
 
 
 class KerasNetwork:
@@ -36,7 +36,7 @@ class KerasNetwork:
     """
 
     def __init__(self, path, precision: str = "auto"):
-        path = pathlib.Path(path)
+        self._path = path = pathlib.Path(path)
         digest = hash_file(path)
         self._networks, self._lock = Networks(precision), threading.Lock()
         self._weights = self._networks.read(path)
@@ -71,6 +71,11 @@ class KerasNetwork:
         """
         with self._lock:
             probabilities = predict_probabilities(self._networks.put(self._weights), np.asarray(images))
+        off = np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1)
+        if not (off <= ROW_SUM_TOLERANCE).all() or (probabilities < 0).any():  # NaN is no number to compare
+            raise UserError(
+                f"{self._path} must give probabilities that sum to 1. Received: others, logits perhaps."
+            )
         if self._calibration is not None:
             probabilities = self._calibration.apply(probabilities)
         return probabilities.astype(np.float32)

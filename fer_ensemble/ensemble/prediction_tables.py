@@ -14,7 +14,17 @@ from fer_ensemble.scoring.metrics import log_loss
 
 OOF_TABLE, TEST_TABLE, SCORES = "oof.csv", "predictions.csv", "scores.json"
 ROW_SUM_TOLERANCE = 1e-4  # six decimals each
+MOST_BYTES = 1 << 28  # FER2013's 28,709 images take 2.3 MB
 LOSS_TOLERANCE = 1e-4  # nats per image
+_WEIGHTS = ("weights", "member_weights")
+_OPTIONAL_FIELDS = {
+    "weights_from": str,
+    "weights": dict,
+    "member_weights": dict,
+    "tta": str,
+    "oof_tta": str,
+    "unsure_below": NUMBER,
+}
 _SCORE_FIELDS = {"class_names": list, "data": dict, "splits": dict}
 
 
@@ -54,6 +64,8 @@ def read_table(path, class_names) -> PredictionTable:
 
     columns = ["row", "usage", "emotion", "predicted", *class_names]
     try:
+        if pathlib.Path(path).stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has {pathlib.Path(path).stat().st_size:,} bytes")
         frame = pandas.read_csv(path)
         if list(frame.columns) != columns:
             raise ValueError(
@@ -94,6 +106,10 @@ def read_scores(folder) -> dict:
         check_shape(scores, _SCORE_FIELDS)
         check_class_names(scores["class_names"])
         check_shape(scores["data"], {"fingerprint": str})
+        for name, types in _OPTIONAL_FIELDS.items():
+            check_shape(scores, {name: types}, optional=True)
+        if not all(isinstance(weight, NUMBER) for name in _WEIGHTS for weight in scores.get(name, {}).values()):
+            raise ValueError("weights must be numbers")
         for part in (scores.get("calibration") or {}).values():
             check_shape(part, {"smoothing": NUMBER, "temperature": NUMBER})
             if not (0 <= part["smoothing"] < 1 and part["temperature"] > 0):

@@ -129,6 +129,8 @@ class Ensemble:
             with self._locks[id(networks)]:
                 network = networks.put(weights, views)
                 answer[:] = predict_probabilities(network, images, VIEWS[views])
+        if not np.isfinite(by_member).all():
+            raise UserError(f"The networks of {self._folder} must give numbers, but do not. Train them again.")
         return by_member
 
     def combine(self, by_member: np.ndarray) -> np.ndarray:

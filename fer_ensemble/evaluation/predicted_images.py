@@ -26,7 +26,7 @@ def find_data(inputs: str, record: dict) -> tuple[Dataset | None, bool]:
     """
     trained_on, class_names = record["data"], record["class_names"]
     if inputs:
-        dataset = load_dataset(inputs, ",".join(class_names))
+        dataset = load_dataset(inputs, class_names)
     else:
         dataset = _find_kept(trained_on.get("name", ""), class_names)
         if dataset is None:

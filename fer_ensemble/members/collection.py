@@ -11,7 +11,7 @@ from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
 from fer_ensemble.members import directory
 from fer_ensemble.members.held_out import find_held_out
 from fer_ensemble.members.kept_predictions import PredictionKey, keep, read_kept
-from fer_ensemble.members.predictions import PARTS, predict_parts, read_predictions
+from fer_ensemble.members.predictions import PARTS, check_predictions, predict_parts, read_predictions
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.members.views import VIEWS
 
@@ -109,6 +109,11 @@ def member_predictions(member, dataset=None, predictor=None):
     elif own_data:
         positions["oof"] = _find_held_out(member, dataset)
     parts = predict_parts(predictor.load(member), dataset, positions, VIEWS[predictor.views])
+    for name, part in parts.items():
+        try:
+            check_predictions(name, part)
+        except ValueError as error:
+            raise UserError(f"{member.folder / directory.MODEL} must give probabilities, but {error}.") from error
     keep(member.folder, key, parts)
     return parts
 

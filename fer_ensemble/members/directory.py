@@ -33,6 +33,7 @@ STATE = "state.npz"  # what an interrupted training goes on from
 PROGRESS = "progress.json"
 FAILURE = "failure.json"  # why the last training ended without being complete
 LOCK = "lock"
+MOST_HISTORY_BYTES = 64 << 20  # an epoch takes 60
 NEW = "new"  # folder, in a complete member's, of the training that is to replace it
 
 
@@ -55,8 +56,8 @@ def find_folders(experiments):
     """
     found = {}
     for folder in pathlib.Path(experiments).glob("exp_*/*_*"):
-        fold = re.fullmatch(r"exp_(\d{1,9}(?:\+\d{1,9})*|none)", folder.parent.name)
-        if fold and folder.is_dir() and re.fullmatch(r"[a-z]\w*_\d+", folder.name):
+        fold = re.fullmatch(r"exp_(\d{1,9}(?:\+\d{1,9})*|none)", folder.parent.name, re.ASCII)
+        if fold and folder.is_dir() and is_run(folder.name):
             found[folder.name, parse_fold(fold[1])] = folder
 
     def order(item):
@@ -64,6 +65,11 @@ def find_folders(experiments):
         return run, fold is None, isinstance(fold, tuple), fold
 
     return dict(sorted(found.items(), key=order))
+
+
+def is_run(name):
+    """Whether a text is the name of a run: `cnn_0`, `resnet18_12`."""
+    return bool(re.fullmatch(r"[a-z]\w*_\d{1,9}", name, re.ASCII))
 
 
 def is_complete(folder):
@@ -167,6 +173,8 @@ def read_history(folder):
     """
     path = folder / HISTORY
     try:
+        if path.stat().st_size > MOST_HISTORY_BYTES:
+            raise ValueError(f"it has {path.stat().st_size:,} bytes")
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file, strict=True))
         history = {name: [_number_or_none(row[name]) for row in rows] for name in (rows[0] if rows else ())}

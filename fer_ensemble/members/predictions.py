@@ -140,6 +140,8 @@ def read_predictions_and_attributes(path):
             attributes = dict(file.attrs)
             if not isinstance(attributes.get("dataset"), str):
                 raise ValueError("it does not say of which data")
+            if not all(isinstance(file.get(name, getlink=True), h5py.HardLink) for name in file):
+                raise ValueError("it has links to other files")
             return {name: _read_part(name, group) for name, group in file.items()}, attributes
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -152,8 +154,7 @@ def _read_part(name, group):
     if name not in PARTS or not isinstance(group, h5py.Group):
         raise ValueError(f"{name[:40]!r} is no part of {', '.join(PARTS)}")
     fields = [field.name for field in dataclasses.fields(Predictions)]
-    wrong = [field for field in fields if not isinstance(group.get(field), h5py.Dataset)]
-    if wrong or len(group) != len(fields):
+    if sorted(group) != sorted(fields) or not all(_is_here(group, field) for field in fields):
         raise ValueError(f"{name} must have {', '.join(fields)}")
     images = group["rows"].shape[0] if group["rows"].ndim == 1 else None
     shapes = {field: group[field].shape for field in fields}
@@ -170,6 +171,16 @@ def _read_part(name, group):
     part = Predictions(**{field: group[field][()] for field in fields})
     check_predictions(name, part)
     return part
+
+
+def _is_here(group, field):
+    """Whether a field is an array of this very file: HDF5 knows links and arrays that lead into others."""
+    import h5py
+
+    if not isinstance(group.get(field, getlink=True), h5py.HardLink):
+        return False
+    found = group[field]
+    return isinstance(found, h5py.Dataset) and not found.external and not found.is_virtual
 
 
 def _most_values(dataset):

@@ -157,6 +157,18 @@ def hold_out_as_the_fold_before(place):
             other.copy("oof", file)
 
 
+def link_elsewhere(place):
+    with h5py.File(place / directory.PREDICTIONS, "a") as file:
+        del file["oof"]
+        file["oof"] = h5py.ExternalLink(str(place.parents[1] / "exp_0" / "cnn_0" / directory.PREDICTIONS), "oof")
+
+
+def link_field_elsewhere(place):
+    with h5py.File(place / directory.PREDICTIONS, "a") as file:
+        del file["oof/labels"]
+        file.create_dataset("oof/labels", (IMAGES,), "i1", external=[(str(place / directory.MODEL), 0, IMAGES)])
+
+
 def declare_a_billion_images(place):
     with h5py.File(place / directory.PREDICTIONS, "a") as file:
         del file["oof"]
@@ -208,6 +220,8 @@ PREDICTIONS = {
         rewrite("PublicTest", "rows", lambda values: values + 1000),
         "predicted other images of PublicTest",
     ),
+    "a link to another file": (link_elsewhere, "has links to other files"),
+    "a field of another file": (link_field_elsewhere, "must have rows, labels, copies, probabilities"),
     "a billion images": (declare_a_billion_images, "has the shapes"),
 }
 RECORDS = {
@@ -281,6 +295,9 @@ def expect_one_line(folder, message, place, **options):
     ("options", "message"),
     [
         ({"runs": "bogus_0"}, "`runs` must name runs that .* holds: cnn_0, resnet_0. Received: bogus_0."),
+        ({"runs": "../../cnn_0"}, "`runs` must be names such as cnn_0. Received: ../../cnn_0."),
+        ({"weights": "/dev/zero"}, "/dev/zero must be a JSON file of weights, a file"),
+        ({"weights": "."}, "must be a JSON file of weights, a file"),
         ({"runs": "cnn_0,cnn_0"}, "`runs` must name each run once. Received: cnn_0 twice."),
         ({"splits": "OOF,Training"}, "`splits` must be among OOF, PublicUse and PrivateUse."),
         ({"save": True, "output": "elsewhere"}, "`save` writes ensemble.json beside the members"),
@@ -307,6 +324,32 @@ def write_data(path, usage, labels=None):
     labels = np.zeros(len(usage), int) if labels is None else labels
     write_dataset(make_dataset(images, labels, np.array(usage), np.arange(len(usage)), CLASSES), path)
     return path
+
+
+def test_a_folder_of_tables_alone_is_scored_again_and_left_as_it_is(ensemble, tmp_path, capsys):
+    predict(ensemble, save=True)
+    expected = json.loads((ensemble / "scores.json").read_text())
+    for place in ensemble.glob("exp_*/*"):
+        (place / directory.MODEL).unlink()
+        (place / directory.PREDICTIONS).unlink()
+    before = list_files(ensemble)
+    capsys.readouterr()
+    predict(ensemble, runs="", allow_missing=True)
+    assert "They are not weighed anew" in capsys.readouterr().out
+    assert list_files(ensemble) == before
+    predict(ensemble, runs="", allow_missing=True, output=str(tmp_path / "out"), splits="OOF,PublicUse")
+    found = json.loads((tmp_path / "out" / "scores.json").read_text())
+    for name in ("oof", "PublicTest"):
+        one, other = found["splits"][name], expected["splits"][name]
+        assert one["ensemble"]["accuracy"] == other["ensemble"]["accuracy"]
+        assert one["ensemble"]["log_loss"] == pytest.approx(other["ensemble"]["log_loss"], abs=1e-5)
+        after = other["calibration"]["after"]["log_loss"]
+        assert one["calibration"]["after"]["log_loss"] == pytest.approx(after, abs=1e-5)
+        assert one["members"]["mean"] == 0.5  # as their records note it
+    assert "PrivateTest" not in found["splits"] and (tmp_path / "out" / "report.html").is_file()
+    for options in ({"weights": "equal"}, {"calibrate": True}, {"save": True}, {"runs": "cnn_0"}):
+        with pytest.raises(UserError, match="no predictions of single members"):
+            predict(ensemble, **{"runs": "", "allow_missing": True, **options})
 
 
 def test_data_without_test_images_are_told_and_nothing_is_scored_in_their_name(ensemble, tmp_path):

@@ -61,7 +61,7 @@ def draw_risk_curves(curves: dict, name: str) -> str:
         axes.plot([100 * one for one in coverage], [100 * one for one in risk], **style, label=label)
     axes.set(xlim=(0, 100), xlabel="faces that are answered, the surest first / %", ylabel="error on these / %")
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left", frameon=False, labelcolor=INK)
+    figure.legend(loc="outside upper center", ncols=min(len(curves), 3), frameon=False, labelcolor=INK)
     return format_svg(figure, name)
 
 

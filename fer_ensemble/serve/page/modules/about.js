@@ -24,7 +24,7 @@ export function showModel(box, model) {
     ...card,
     ...(card.length ? [] : [make("h2", {}, "What it cannot do"), make("ul", {}, ...LIMITS.map((limit) => make("li", {}, limit)))]),
     make("h2", {}, "What the model says of itself"),
-    showFacts(model.about),
+    make("details", {}, make("summary", {}, "Calibration, settings of the training, versions"), showFacts(model.about)),
     make("h2", {}, "What this server takes"),
     make("p", {}, `Files of up to ${number(Math.round(model.limits.bytes / 1e5) / 10)} MB and ${number(model.limits.pixels / 1e6)} megapixels; `,
       `of the faces in a picture, the ${number(model.limits.faces)} largest. Version ${model.version}.`),

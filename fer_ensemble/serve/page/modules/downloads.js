@@ -35,7 +35,7 @@ export async function downloadAnnotated(pictures) {
 }
 
 function recordsOf(pictures) {
-  return pictures.flatMap((picture) => picture.faces.map(({ crop, ...record }) => record));
+  return pictures.flatMap((picture) => picture.faces.map(({ crop, explanation, ...record }) => record));
 }
 
 function problemsOf(pictures) {

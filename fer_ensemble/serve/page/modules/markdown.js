@@ -16,7 +16,7 @@ function splitHeading(block) {
 function renderBlock(block) {
   const lines = block.trim().split("\n");
   const heading = /^(#+) (.*)$/.exec(lines[0]);
-  if (heading) return make(`h${Math.min(4, heading[1].length + 1)}`, {}, ...renderLine(heading[2]));
+  if (heading) return make(`h${Math.max(2, Math.min(4, heading[1].length))}`, {}, ...renderLine(heading[2]));
   if (lines.length > 1 && lines[0].startsWith("|")) return renderTable(lines);
   if (/^([-*]|\d+\.) /.test(lines[0])) return renderList(lines);
   return make("p", {}, ...renderLine(lines.join(" ")));

@@ -10,6 +10,7 @@ Examples:
 
   fer-ensemble evaluate shipped --data=data/fer2013.h5                 evaluation/shipped/evaluation.html and .json
   fer-ensemble evaluate shipped --data=data/fer2013.h5 --robustness    with robustness.json and .csv, too
+  fer-ensemble evaluate shipped --data=data/fer2013.h5 --explain       which pixels spoke for the answer
   fer-ensemble evaluate experiments/sample --data=mine/ --robustness --images=500
 """
 
@@ -26,7 +27,7 @@ def main(arguments):
     """Evaluates each network by itself."""
     options = edge.settings_from_flags(EvaluationOptions)
     from fer_ensemble.base.atomic_files import write_text
-    from fer_ensemble.commands.evaluation_run import choose_folder, evaluate_network, load_faces
+    from fer_ensemble.commands.evaluation_run import choose_folder, evaluate_network, explain_faces, load_faces
     from fer_ensemble.commands.named_networks import load_networks
     from fer_ensemble.report.evaluation_page import format_evaluation
     from fer_ensemble.report.evaluation_tables import format_robustness_table, format_scores
@@ -38,7 +39,10 @@ def main(arguments):
         folder = choose_folder(named, options)
         one = evaluate_network(named, faces, options, folder)
         found.append(one)
-        page = format_evaluation(one["scores"], one["robustness"], faces.images, faces.faceless, options.seed)
+        explained = explain_faces(named.network, faces, one["probabilities"]) if options.explain else None
+        page = format_evaluation(
+            one["scores"], one["robustness"], faces.images, faces.faceless, options.seed, explained
+        )
         write_text(folder / "evaluation.html", page)
         print(f"{named.name}: written to {folder}")
     print(format_scores([one["scores"] for one in found]))

@@ -28,6 +28,10 @@ class EvaluationOptions:
     robustness: bool = _setting(
         False, "Ask about FER2013-C, too: 13 corruptions of each face at 5 strengths, 66 times as much work."
     )
+    explain: bool = _setting(
+        False,
+        "evaluate: show on the page what in some faces spoke for the answer; of an ensemble, a minute's work.",
+    )
     seed: int = _setting(0, "Seed of all that is drawn: the corruptions, the crops without a face, the images.")
     baseline: str = _setting(
         "",

@@ -131,6 +131,19 @@ def choose_folder(named, options) -> pathlib.Path:
     return pathlib.Path(RESULTS) / named.name
 
 
+def explain_faces(network, faces: Faces, probabilities):
+    """Returns a `Gallery` of faces with what spoke for the network's answer."""
+    from fer_ensemble.report.explained_faces import show_explained
+
+    # A network may have its classes in an order of its own.
+    order = [faces.class_names.index(name) for name in network.class_names]
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    return show_explained(
+        network, faces.images, place[faces.labels], probabilities[:, order], tuple(network.class_names)
+    )
+
+
 def _measure_robustness(named, faces, options, folder):
     baseline = _find_baseline(options, faces)
     path = folder / "robustness.json"

@@ -12,7 +12,9 @@ TEMPLATE = pathlib.Path(__file__).with_name("evaluation_page.html.jinja")
 CROPS_SHOWN = 5  # of each kind
 
 
-def format_evaluation(scores: dict, robustness: dict | None, faces, faceless: dict, seed: int = 0) -> str:
+def format_evaluation(
+    scores: dict, robustness: dict | None, faces, faceless: dict, seed: int = 0, explained=None
+) -> str:
     """Writes the page.
 
     Args:
@@ -21,6 +23,7 @@ def format_evaluation(scores: dict, robustness: dict | None, faces, faceless: di
         faces: uint8, shape `(images, 48, 48)`: the first shows what the corruptions look like.
         faceless: Dict from a kind of crops without a face to uint8, shape `(crops, 48, 48)`.
         seed: That of the corruptions.
+        explained: `Gallery` of faces with what spoke for the answer, or None.
 
     Returns:
         HTML, as text.
@@ -29,6 +32,7 @@ def format_evaluation(scores: dict, robustness: dict | None, faces, faceless: di
     return render_page(
         TEMPLATE,
         scores=scores,
+        explained=explained,
         robustness=robustness,
         section=robustness and format_robustness(robustness, draw_strips(faces[0], seed)),
         reliability=draw_reliabilities({scores["network"]["name"]: scores["calibration"]["bins"]}, "reliability"),

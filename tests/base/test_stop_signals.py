@@ -2,9 +2,11 @@ import contextlib
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
+from fer_ensemble.base import stop_signals
 from fer_ensemble.base.stop_signals import STOP_SIGNALS, Stopped
 
 BEGIN = """
@@ -113,3 +115,24 @@ except stop_signals.Stopped as stopped: print(stopped)
 """
     result = run(python, code)
     assert (result.stdout, result.stderr) == ("stopped by SIGTERM\n", "")
+
+
+def test_threads_that_overlap_leave_the_main_thread_as_it_was():
+    both_in, first_out = threading.Barrier(2), threading.Event()
+
+    def first():
+        with stop_signals.deferred():
+            both_in.wait(10)
+        first_out.set()
+
+    def second():
+        with stop_signals.deferred():
+            both_in.wait(10)
+            first_out.wait(10)
+
+    threads = [threading.Thread(target=work) for work in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not stop_signals._Request.deferred

@@ -192,3 +192,31 @@ def test_a_damaged_file_is_told_in_one_line_with_what_to_do(case, saved, tmp_pat
         read_record(tmp_path)
     assert message in str(told.value) and str(path) in str(told.value)
     assert "Make it anew: python predict.py --ensemble" in str(told.value) and "\n" not in str(told.value)
+
+
+WITHOUT_KERAS = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {absent!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name.split(".")[0])
+
+sys.meta_path.insert(0, Missing())
+import fer_ensemble.ensemble.oof
+from fer_ensemble.base.errors import MissingPackageError
+from fer_ensemble.ensemble.saved import Ensemble
+
+try:
+    Ensemble.load({folder!r})
+except MissingPackageError as told:
+    assert "pip install 'fer-ensemble[train]'" in str(told), told
+else:
+    raise SystemExit("loaded")
+"""
+
+
+def test_a_base_installation_names_what_is_missing(saved, python):
+    absent = ("keras", "tensorflow", "h5py", "pandas", "scipy", "sklearn", "filelock", "fcntl", "matplotlib")
+    answer = python("-c", WITHOUT_KERAS.format(absent=absent, folder=str(saved)))
+    assert answer.returncode == 0, answer.stderr

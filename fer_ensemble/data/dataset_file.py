@@ -12,6 +12,7 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.memory import check_memory
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import IMAGE_SIZE, VOTE_NAMES
+from fer_ensemble.data.hdf5_texts import check_texts
 
 FORMAT = "fer_ensemble data set, version 1"
 _MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -156,6 +157,7 @@ def read_attributes(path):
     if not path.is_file():
         raise UserError(f"{path}: expected a .h5 file. Received: something that is no file.")
     try:
+        check_texts(path)
         with _open(path) as file:
             names = ("format", "fingerprint", "made_splits", *_JSON)
             attributes = {name: file.attrs[name] for name in names if name in file.attrs}

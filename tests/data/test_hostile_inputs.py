@@ -204,6 +204,18 @@ def test_a_bad_h5_is_one_error_that_names_it_and_how_to_make_it_anew(tmp_path, c
         load_dataset(path)
 
 
+def test_a_damaged_list_of_texts_does_not_run_in_circles(tmp_path):
+    write_h5(tmp_path / "faces.h5")
+    content = bytearray((tmp_path / "faces.h5").read_bytes())
+    first = content.index(b"GCOL") + 16
+    for size in (bytes(8), b"\xf0" + b"\xff" * 7):  # one that ends nowhere, and one of almost 2 ** 64 bytes
+        content[first + 8 : first + 16] = size
+        content[first + 32 : first + 48] = bytes(8) + size
+        (tmp_path / "faces.h5").write_bytes(content)
+        with pytest.raises(UserError, match=r"faces\.h5: expected a complete HDF5 file.*a list of texts"):
+            load_dataset(tmp_path / "faces.h5")
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

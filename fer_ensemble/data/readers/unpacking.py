@@ -1,6 +1,7 @@
 """Bounds on what comes out of archives, and one kind of error for all that damaged ones raise."""
 
 import contextlib
+import errno
 import io
 import pathlib
 
@@ -63,7 +64,8 @@ def naming_damage(name):
     except (UserError, MemoryError):
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the disk's
+        # What the disk says is no damage; but EINVAL comes of a place before the file's beginning.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         problem = str(error) or type(error).__name__
         raise UserError(

@@ -109,7 +109,7 @@ def draw_face(expression, random):
     """Draws the face of a new person.
 
     Args:
-        expression: One of `CLASS_NAMES`.
+        expression: One of `CLASS_NAMES`; or, for any other, a dictionary from action units to strengths, 0..1.
         random: `numpy.random.Generator`; the person, the strength of the expression, the pose, the light and
             the noise come from it.
 
@@ -118,7 +118,7 @@ def draw_face(expression, random):
     """
     strength = random.uniform(0.45, 1.0)
     units = {unit: abs(random.normal(0, 0.06)) for unit in ACTION_UNITS}
-    for unit, full in EXPRESSIONS[expression].items():
+    for unit, full in (EXPRESSIONS[expression] if isinstance(expression, str) else expression).items():
         units[unit] += full * min(1.0, strength * random.uniform(0.7, 1.2))
     skin = random.uniform(105, 205)
     canvas = _Canvas(background=random.uniform(20, 230), random=random)

@@ -8,10 +8,10 @@ _HEAD = 16  # bytes of a heap before its objects
 
 
 def check_texts(path):
-    """Raises ValueError if one of the global heaps of an HDF5 file, which hold its texts, is not as it must be.
+    """Raises ValueError if one of the global heaps of an HDF5 file, which hold its texts, is damaged.
 
-    A heap begins with `GCOL`, version 1, three zeros and its size; its objects fill it, each with a head and padded
-    to 8 bytes.
+    A heap begins with `GCOL`, version 1, three zeros and its size; its objects fill it, each with a head, and
+    padded to 8 bytes.
 
     Args:
         path: Path of the file, not empty.

@@ -5,6 +5,9 @@ python -m fer_ensemble.data INPUT... --output=data/fer2013.h5
 INPUT: fer2013.csv or icml_face_data.csv; or the contest's train.csv and test.csv; or a folder of images by class;
 or a .zip, .gz or .tar.gz of any of these. FER+ votes (fer2013new.csv) may be given beside a CSV. What a file is,
 is seen from its content. A .h5 made by this command may be the INPUT, too: without --output it is summed up.
+
+Classes may be others than the seven: they are called as the folders are, or as the words in a CSV's column emotion
+or label. Faces of any size become 48x48. What names no splits gets some, copies together, and it is said how.
 """
 
 import pathlib

@@ -47,7 +47,12 @@ def train_member(settings: TrainingSettings, options: TrainingOptions) -> None:
     identity = {
         "settings": dataclasses.asdict(settings),
         "class_names": list(dataset.class_names),
-        "data": {"name": path.name, "images": len(dataset.images), "fingerprint": dataset.fingerprint},
+        "data": {
+            "name": path.name,
+            "images": len(dataset.images),
+            "fingerprint": dataset.fingerprint,
+            **({"made_splits": dataset.made_splits} if dataset.made_splits else {}),
+        },
         "folds": folds,
     }  # and `pretrained`, of what it started from, once that is read
     with directory.held(folder):

@@ -5,7 +5,7 @@ import numpy as np
 from fer_ensemble.members.predictions import ROW_SUM_TOLERANCE
 
 
-def combine_probabilities(member_probabilities, weights=None):
+def combine_probabilities(member_probabilities: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Averages the class probabilities of the members.
 
     Args:

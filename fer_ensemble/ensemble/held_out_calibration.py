@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer_ensemble.ensemble.parts import OOF, predicted_and_labelled, sum_by_run
+from fer_ensemble.ensemble.parts import OOF, Part, predicted_and_labelled, sum_by_run
 from fer_ensemble.scoring.calibration import (
     Calibration,
     choose_temperature,
@@ -15,7 +15,7 @@ from fer_ensemble.scoring.calibration import (
 TEST = "test"
 
 
-def calibrate_out_of_fold(oof, weights):
+def calibrate_out_of_fold(oof: Part, weights: np.ndarray) -> dict[str, Calibration] | None:
     """Chooses the ensemble's calibration out of fold.
 
     There an image is predicted by one member of each run, a test image by all: its temperature is extrapolated.

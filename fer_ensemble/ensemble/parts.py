@@ -1,12 +1,15 @@
 """From the members' predictions to those of the runs and of the ensemble, and their scores."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import UNLABELLED
 from fer_ensemble.ensemble.combine import combine_probabilities
+from fer_ensemble.members.collection import Member
+from fer_ensemble.members.predictions import Predictions
 from fer_ensemble.scoring.metrics import predicted_labels, score
 
 OOF = "oof"
@@ -36,12 +39,12 @@ class Part:
     ensemble: np.ndarray | None = None
     others: dict = dataclasses.field(default_factory=dict)
 
-    def scores(self, without_copies=False):
+    def scores(self, without_copies: bool = False) -> dict | None:
         """Scores the ensemble on this part; None if no image is labelled."""
         return _score(self, self.ensemble, without_copies)
 
 
-def join_parts(name, members, predictions):
+def join_parts(name: str, members: Sequence[Member], predictions: Sequence[Predictions]) -> Part:
     """Puts the members' predictions of one part side by side.
 
     Args:
@@ -73,16 +76,16 @@ def join_parts(name, members, predictions):
                 f"{member.folder} predicted other images of {name} than the members before it. "
                 "Train it again with --overwrite."
             )
-        places = np.searchsorted(rows, part.rows)
-        differs = (labels[places] != part.labels) | (copies[places] != part.copies)
-        if (differs & known[places]).any():
+        positions = np.searchsorted(rows, part.rows)
+        differs = (labels[positions] != part.labels) | (copies[positions] != part.copies)
+        if (differs & known[positions]).any():
             raise UserError(
                 f"{member.folder} has other labels of {name} than the members before it, of the same data. "
                 "Train it again with --overwrite."
             )
-        labels[places], copies[places], known[places] = part.labels, part.copies, True
+        labels[positions], copies[positions], known[positions] = part.labels, part.copies, True
         spread[member.name] = np.full((len(rows), part.probabilities.shape[1]), np.nan, np.float32)
-        spread[member.name][places] = part.probabilities
+        spread[member.name][positions] = part.probabilities
     runs = sorted({member.run for member in members})
     joined = [
         _average_run(name, run, [spread[member.name] for member in members if member.run == run]) for run in runs
@@ -90,7 +93,7 @@ def join_parts(name, members, predictions):
     return Part(rows, labels, copies, spread, np.stack(joined))
 
 
-def combine_part(part, weights):
+def combine_part(part: Part, weights: np.ndarray) -> Part:
     """Adds the ensemble's predictions to a part.
 
     Each image is predicted by those of the members that may predict it, which out of fold is one member of each
@@ -118,7 +121,7 @@ def combine_part(part, weights):
     return dataclasses.replace(part, ensemble=ensemble)
 
 
-def leave_one_run_out(part, run_names, weights):
+def leave_one_run_out(part: Part, run_names: Sequence[str], weights: np.ndarray) -> dict[str, dict]:
     """Scores the ensemble without each run, on the images that the whole ensemble predicts.
 
     Returns:
@@ -132,7 +135,7 @@ def leave_one_run_out(part, run_names, weights):
     return scores
 
 
-def score_all(part, run_names):
+def score_all(part: Part, run_names: Sequence[str]) -> dict[str, dict]:
     """Scores every member, every run and every other network on a part.
 
     Returns:
@@ -144,12 +147,12 @@ def score_all(part, run_names):
     return {name: values for name, values in scores.items() if values}
 
 
-def run_of(member):
+def run_of(member: str) -> str:
     """Returns the run of a member's name: `cnn_0` of `exp_2/cnn_0`."""
     return member.rpartition("/")[2]
 
 
-def sum_by_run(part, weights):
+def sum_by_run(part: Part, weights: np.ndarray) -> dict[str, float]:
     """Returns the weights of the runs: a dict of the sums over their members."""
     sums = {}
     for member, weight in zip(part.members, weights.tolist(), strict=True):
@@ -157,12 +160,12 @@ def sum_by_run(part, weights):
     return sums
 
 
-def predicted_and_labelled(part, probabilities):
+def predicted_and_labelled(part: Part, probabilities: np.ndarray) -> np.ndarray:
     """Tells which images of a part have a label and are predicted: bool, shape `(images,)`."""
     return (part.labels != UNLABELLED) & ~np.isnan(probabilities[:, 0])
 
 
-def correct_images(part, probabilities):
+def correct_images(part: Part, probabilities: np.ndarray) -> np.ndarray:
     """Tells which images are predicted right: float64, shape `(images,)`, 1 or 0, NaN where that is not known."""
     known = predicted_and_labelled(part, probabilities)
     correct = np.full(len(known), np.nan)

@@ -1,6 +1,5 @@
 """An ensemble to hold in one's hand: loaded once, asked as often as one likes."""
 
-import contextlib
 import dataclasses
 import pathlib
 import threading
@@ -30,8 +29,10 @@ class Ensemble:
         views: The views of each face that are taken unless others are asked for.
     """
 
-    def __init__(self, record: EnsembleRecord, folder, shares, weights, networks, precision):
+    def __init__(self, record: EnsembleRecord, folder, shares, weights, networks, precision: str):
         self._record, self._folder = record, pathlib.Path(folder)
+        path = self._folder / NAME
+        self._digest = hash_file(path) if path.is_file() else None
         self._shares, self._weights, self._networks = shares, weights, networks
         # A network of which several members take turns is one thread's at a time.
         self._locks = {id(one): threading.Lock() for one in networks}
@@ -148,9 +149,12 @@ class Ensemble:
     def about(self) -> dict:
         """Where it comes from: facts that JSON can hold. A new dictionary, to be changed at will."""
         facts = dataclasses.asdict(self._record)
-        with contextlib.suppress(OSError):
-            facts["ensemble_sha256"] = hash_file(self._folder / NAME)
-        return facts | {"kind": "ensemble", "folder": str(self._folder), "precision": self.precision}
+        return facts | {
+            "kind": "ensemble",
+            "folder": str(self._folder),
+            "precision": self.precision,
+            "ensemble_sha256": self._digest,
+        }
 
 
 def _check_model(folder, path, expected):

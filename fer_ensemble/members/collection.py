@@ -1,17 +1,20 @@
 """The members of one ensemble: finding them, and seeing that they belong together."""
 
 import dataclasses
+import os
 import pathlib
 import sys
+from collections.abc import Iterable
 
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS
+from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, Dataset
+from fer_ensemble.data.fold_names import Fold
 from fer_ensemble.members import directory
 from fer_ensemble.members.held_out import find_held_out
 from fer_ensemble.members.kept_predictions import PredictionKey, keep, read_kept
-from fer_ensemble.members.predictions import PARTS, check_predictions, predict_parts, read_predictions
+from fer_ensemble.members.predictions import PARTS, Predictions, check_predictions, predict_parts, read_predictions
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.members.views import VIEWS
 
@@ -21,17 +24,19 @@ class Member:
     """A complete member: its run (`cnn_0`), its fold or None, its folder, and what `member.json` says of it."""
 
     run: str
-    fold: int | None
+    fold: Fold
     folder: pathlib.Path
     record: dict
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Its place under the ensemble's folder: `exp_2/cnn_0`."""
         return directory.member_name(self.fold, self.run)
 
 
-def collect_members(experiments, runs, folds, whole=False):
+def collect_members(
+    experiments: str | os.PathLike, runs: Iterable[str], folds: Iterable[Fold], whole: bool = False
+) -> tuple[list[Member], list[str]]:
     """Collects the complete members of the runs.
 
     Args:
@@ -64,7 +69,9 @@ def collect_members(experiments, runs, folds, whole=False):
     return members, missing
 
 
-def member_predictions(member, dataset=None, predictor=None):
+def member_predictions(
+    member: Member, dataset: Dataset | None = None, predictor: Predictor | None = None
+) -> dict[str, Predictions]:
     """Returns a member's predictions, computing them only where they are not there yet.
 
     What is computed is kept beside the member, if its folder can be written.
@@ -125,7 +132,7 @@ def _find_held_out(member, dataset):
         raise UserError(f"{member.folder}: {error}") from error
 
 
-def own_predictions(member):
+def own_predictions(member: Member) -> dict[str, Predictions]:
     """Returns the predictions that a member's training left: a dictionary of all `PARTS` to `Predictions`.
 
     Raises:
@@ -144,12 +151,12 @@ def own_predictions(member):
     return parts
 
 
-def has_own_predictions(member):
+def has_own_predictions(member: Member) -> bool:
     """Whether the predictions that a member's training left are still there: results may be kept without them."""
     return (member.folder / directory.PREDICTIONS).exists()
 
 
-def has_model(member):
+def has_model(member: Member) -> bool:
     """Whether a member's network is still there."""
     return (member.folder / directory.MODEL).exists()
 

@@ -10,11 +10,12 @@ import re
 import shutil
 import socket
 import time
+from collections.abc import Iterable, Iterator
 
 from fer_ensemble.base.atomic_files import hash_file, write_text
 from fer_ensemble.base.errors import TOLD_ERRORS, HeldError, UserError
 from fer_ensemble.base.json_files import read_json
-from fer_ensemble.data.fold_names import fold_name, parse_fold
+from fer_ensemble.data.fold_names import Fold, fold_name, parse_fold
 from fer_ensemble.members.record_shape import (
     NOTE_FIELDS,
     RECORD_FIELDS,
@@ -37,17 +38,17 @@ MOST_HISTORY_BYTES = 64 << 20  # an epoch takes 60
 NEW = "new"  # folder, in a complete member's, of the training that is to replace it
 
 
-def member_name(fold, run):
+def member_name(fold: Fold, run: str) -> str:
     """Returns the place of a member under the folder of its ensemble: `exp_2/cnn_0`, `exp_none/cnn_0`."""
     return f"exp_{fold_name(fold)}/{run}"
 
 
-def member_folder(experiments, fold, run):
+def member_folder(experiments: str | os.PathLike, fold: Fold, run: str) -> pathlib.Path:
     """Returns the folder of a member."""
     return pathlib.Path(experiments) / member_name(fold, run)
 
 
-def find_folders(experiments):
+def find_folders(experiments: str | os.PathLike) -> dict[tuple[str, Fold], pathlib.Path]:
     """Finds what looks like a member, finished or not.
 
     Returns:
@@ -67,12 +68,12 @@ def find_folders(experiments):
     return dict(sorted(found.items(), key=order))
 
 
-def is_run(name):
+def is_run(name: str) -> bool:
     """Whether a text is the name of a run: `cnn_0`, `resnet18_12`."""
     return bool(re.fullmatch(r"[a-z]\w*_\d{1,9}", name, re.ASCII))
 
 
-def is_complete(folder):
+def is_complete(folder: pathlib.Path) -> bool:
     """Whether a member's training has ended; its record, written last, says so."""
     return (folder / RECORD).is_file()
 
@@ -117,13 +118,13 @@ def finish_replacement(folder: pathlib.Path) -> None:
     new.rmdir()
 
 
-def write_record(folder, record, files):
+def write_record(folder: pathlib.Path, record: dict, files: Iterable[str]) -> None:
     """Completes a member: writes its record, with the SHA-256 of the named files in it."""
     hashes = {name: hash_file(folder / name) for name in files}
     write_text(folder / RECORD, json.dumps({**record, "files": hashes}, indent=2) + "\n")
 
 
-def read_record(folder, whole=False):
+def read_record(folder: pathlib.Path, whole: bool = False) -> dict:
     """Reads a complete member's record.
 
     Args:
@@ -146,7 +147,7 @@ def read_record(folder, whole=False):
     return record
 
 
-def check_file(folder, record, name):
+def check_file(folder: pathlib.Path, record: dict, name: str) -> None:
     """Raises UserError if one of a complete member's files is not, to the bit, what its training wrote."""
     path = folder / name
     if not path.is_file() or hash_file(path) != record["files"].get(name):
@@ -154,14 +155,14 @@ def check_file(folder, record, name):
         raise UserError(f"{path} {state} (SHA-256 in {RECORD}). Train the member again with --overwrite.")
 
 
-def check_files(folder):
+def check_files(folder: pathlib.Path) -> None:
     """Checks all of a complete member's files; raises UserError as `read_record` and `check_file` do."""
     record = read_record(folder)
     for name in record["files"]:
         check_file(folder, record, name)
 
 
-def read_history(folder):
+def read_history(folder: pathlib.Path) -> dict[str, list[float | None]]:
     """Reads a member's `history.csv`.
 
     Returns:
@@ -188,7 +189,7 @@ def read_history(folder):
     return history
 
 
-def read_checked_history(folder, record):
+def read_checked_history(folder: pathlib.Path, record: dict) -> dict[str, list[float | None]]:
     """Reads a complete member's `history.csv`; raises UserError if it is not, to the bit, what was written."""
     check_file(folder, record, HISTORY)
     return read_history(folder)
@@ -204,7 +205,7 @@ def _number_or_none(text):
 
 
 @contextlib.contextmanager
-def held(folder):
+def held(folder: pathlib.Path) -> Iterator[None]:
     """Holds a member for this process alone; a holder that dies, however it dies, lets go.
 
     It is the kernel's `flock` on a file that stays: no process has to be left to renew it or clean up. Between
@@ -231,7 +232,7 @@ def held(folder):
         lock.release()
 
 
-def is_held(folder):
+def is_held(folder: pathlib.Path) -> bool:
     """Whether a process holds the member: asked of the lock, so that one that died does not count."""
     try:
         import fcntl
@@ -247,7 +248,7 @@ def is_held(folder):
     return False
 
 
-def describe_process():
+def describe_process() -> dict:
     """Returns what tells which process this is: `host`, `pid`, and under SLURM the `job`, as `squeue` names it."""
     job = os.environ.get("SLURM_JOB_ID")
     if "SLURM_ARRAY_JOB_ID" in os.environ:
@@ -255,24 +256,24 @@ def describe_process():
     return {"host": socket.gethostname(), "pid": os.getpid(), **({"job": job} if job else {})}
 
 
-def describe_holder(process):
+def describe_holder(process: dict) -> str:
     """Says in words what `describe_process` returned: `job 12_3, process 4321 on node7`."""
     job = f"job {process['job']}, " if process.get("job") else ""
     return f"{job}process {process.get('pid', '?')} on {process.get('host', '?')}"
 
 
-def write_progress(folder, progress):
+def write_progress(folder: pathlib.Path, progress: dict) -> None:
     """Writes how far the training is, a dictionary, with this process and the time."""
     text = json.dumps({"state": "running", **progress, **describe_process(), "updated": time.time()})
     write_text(folder / PROGRESS, text + "\n")
 
 
-def read_progress(folder):
+def read_progress(folder: pathlib.Path) -> dict | None:
     """Returns what the member's training last said of itself, or None."""
     return _read_notes(folder / PROGRESS)
 
 
-def write_failure(folder, error):
+def write_failure(folder: pathlib.Path, error: BaseException) -> None:
     """Notes why a training ended: one line, with process and time. Where even that is impossible, nothing."""
     line = str(error) if isinstance(error, TOLD_ERRORS) else f"{type(error).__name__}: {error}"
     note = {"error": " ".join(line.split()), **describe_process(), "time": time.time()}
@@ -280,7 +281,7 @@ def write_failure(folder, error):
         write_text(folder / FAILURE, json.dumps(note) + "\n")
 
 
-def read_failure(folder):
+def read_failure(folder: pathlib.Path) -> dict | None:
     """Returns the note of `write_failure`, or None."""
     return _read_notes(folder / FAILURE)
 

@@ -56,7 +56,7 @@ class Networks:
         folded = self._folded[architecture]
         return Weights(architecture, folded.get_weights(), folded.output_shape[-1])
 
-    def forget_saved(self):
+    def forget_saved(self) -> None:
         """Frees what only reading takes: the unfolded networks."""
         self._saved.clear()
 

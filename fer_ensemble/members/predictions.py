@@ -1,6 +1,7 @@
 """The predictions of one member: computing, writing and reading them."""
 
 import dataclasses
+import os
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from fer_ensemble.base import stop_signals
 from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.copies import find_copies
-from fer_ensemble.data.dataset import TRAINING, UNLABELLED
+from fer_ensemble.data.dataset import TRAINING, UNLABELLED, Dataset
 
 PARTS = ("oof", "PublicTest", "PrivateTest")
 # float32 rows are off by about 1e-7, half precision by 1e-3; logits and percents are off by far more.
@@ -36,7 +37,7 @@ class Predictions:
 
 
 @stop_signals.deferred()
-def predict_probabilities(model, images, views=1):
+def predict_probabilities(model, images: np.ndarray, views: int = 1) -> np.ndarray:
     """Runs a saved member's model on images.
 
     Args:
@@ -68,7 +69,9 @@ def predict_probabilities(model, images, views=1):
     return np.concatenate(batches)[:count]
 
 
-def predict_parts(model, dataset, positions, views=1):
+def predict_parts(
+    model, dataset: Dataset, positions: dict[str, np.ndarray], views: int = 1
+) -> dict[str, Predictions]:
     """Predicts some parts of a data set.
 
     Args:
@@ -95,7 +98,9 @@ def predict_parts(model, dataset, positions, views=1):
     }
 
 
-def write_predictions(path, parts, dataset, **attributes):
+def write_predictions(
+    path: str | os.PathLike, parts: dict[str, Predictions], dataset: str, **attributes: str
+) -> None:
     """Writes predictions to an HDF5 file, a group for each part.
 
     Args:
@@ -118,7 +123,7 @@ def write_predictions(path, parts, dataset, **attributes):
                 file.create_dataset(f"{name}/{field}", data=values, **compress)
 
 
-def read_predictions(path):
+def read_predictions(path: str | os.PathLike) -> tuple[dict[str, Predictions], str]:
     """Reads what `write_predictions` wrote.
 
     Returns:
@@ -131,7 +136,7 @@ def read_predictions(path):
     return parts, attributes["dataset"]
 
 
-def read_predictions_and_attributes(path):
+def read_predictions_and_attributes(path: str | os.PathLike) -> tuple[dict[str, Predictions], dict]:
     """Returns what `read_predictions` does, but all attributes of the file, a dictionary. Raises as it does."""
     import h5py
 
@@ -188,7 +193,7 @@ def _most_values(dataset):
     return max(1_000_000, 2_000 * dataset.id.get_storage_size())
 
 
-def check_predictions(name, part):
+def check_predictions(name: str, part: Predictions) -> None:
     """Raises ValueError unless a part's rows are different images, its labels classes, its rows probabilities."""
     probabilities, classes = part.probabilities, part.probabilities.shape[1]
     if len(np.unique(part.rows)) != len(part.rows) or (len(part.rows) and part.rows.min() < 0):

@@ -14,7 +14,7 @@ class Predictor:
         precision: Keras dtype policy to compute in; `auto` is the fastest that the device computes in.
     """
 
-    def __init__(self, views="none", precision="float32"):
+    def __init__(self, views: str = "none", precision: str = "float32"):
         self.views = views
         self._precision = precision
 
@@ -23,7 +23,7 @@ class Predictor:
         return Networks(self._precision)
 
     @property
-    def precision(self):
+    def precision(self) -> str:
         """The Keras dtype policy that it computes in."""
         return self._networks.precision
 

@@ -5,7 +5,7 @@ VIEWS = {"none": 1, "flip": 2, "tencrop": 10}
 _CROP = 44  # pixels, of 48
 
 
-def average_views(model, views):
+def average_views(model, views: str):
     """Puts views in front of a model and their average behind it, so that one call computes them all.
 
     Args:

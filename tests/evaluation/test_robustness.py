@@ -1,10 +1,12 @@
 import json
+import pathlib
 
 import numpy as np
 import pytest
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.drawn_faces import draw_sample
+from fer_ensemble.evaluation import robustness
 from fer_ensemble.evaluation.answers import Answers
 from fer_ensemble.evaluation.corruptions import CORRUPTIONS, corrupt
 from fer_ensemble.evaluation.robustness import (
@@ -164,3 +166,16 @@ def test_what_is_known_is_that_of_the_same_network_alone(tmp_path):
     assert read_known(path, "bb") is None
     path.write_text(path.read_text(encoding="utf-8").replace('"aa"', "null"), encoding="utf-8")
     assert read_known(path, None) is None  # a network that cannot be told from others
+
+
+def test_the_baseline_that_ships_was_asked_about_these_very_corruptions():
+    path = pathlib.Path(robustness.__file__).with_name("baseline.json")
+    baseline = check_baseline(json.loads(path.read_text(encoding="utf-8")), path)
+    assert baseline["network"]["name"] == "plain_cnn" and baseline["images"] == 3589 and baseline["seed"] == 0
+    accuracies = accuracies_of(baseline)
+    assert set(accuracies) == set(CORRUPTIONS) and all(
+        0.1 < min(one) <= max(one) < 0.7 for one in accuracies.values()
+    )
+    assert all(
+        one["amounts"] == list(CORRUPTIONS[name].amounts) for name, one in baseline["corruptions"].items()
+    ), "the corruptions changed: the baseline must be asked anew"

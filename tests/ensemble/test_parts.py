@@ -76,7 +76,7 @@ def test_leaving_a_run_out_leaves_the_other(public):
 
 def test_members_must_have_predicted_the_same_images():
     parts = [predictions(np.arange(100, 110 + (seed == 3)), seed) for seed in range(4)]
-    with pytest.raises(ValueError, match="predicted 10 images of PublicTest, the members before it 11"):
+    with pytest.raises(ValueError, match="predicted 11 images of PublicTest, the members before it 10"):
         join_parts("PublicTest", MEMBERS, parts)
 
 

@@ -80,6 +80,8 @@ def split_inputs(inputs):
                 if isinstance(error, UserError):
                     raise
                 raise UserError(f"Expected the path of an input. Received: {str(name)!r} ({error}).") from error
+            if path in paths:
+                raise UserError(f"Expected each input once. Received: {path} twice.")
             paths.append(path)
     if not paths:
         raise UserError("Expected at least one CSV, image folder, archive or .h5. Received: none.")

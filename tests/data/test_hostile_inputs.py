@@ -116,6 +116,7 @@ FILES = {
     "duplicate pixels": ("f.csv", CSV.replace("Usage", " Pixels"), "expected one column pixels. Received: 2"),
     "cut in quotes": ("f.csv", f'emotion,pixels\n3,"{LINE}"\n4,"5 5\n', r"row 1 .* a closing quote"),
     "name with a comma": ("f.csv", f'label,pixels\n"a,b",{LINE}\n', "row 0 .* expected the name of a class"),
+    "number among names": ("f.csv", f"label,pixels\nsad,{LINE}\n3,{LINE}\n", "row 1 .* the name of a class, as in"),
     "one class only": ("f.csv", f"label,pixels\nbored,{LINE}\n", "at least two classes. Received: bored only"),
     "101 classes": ("f.csv", many_classes(), "at most 100 classes"),
     "zero bytes": ("f.csv", b"emotion,pixels\n\0\0\0,\0\n", r"row 0 \(line 2\)"),
@@ -229,6 +230,7 @@ def test_a_damaged_list_of_texts_does_not_run_in_circles(tmp_path):
     [
         ("~no_such_user/x.csv", r"Received: '~no_such_user/x\.csv' \(Could not determine home"),
         ("a\0b", r"Received: 'a\\x00b'"),
+        (f"{ROOT},{ROOT}", "Expected each input once"),
         ("/dev/zero", "/dev/zero: expected a file or folder. Received: a pipe or device"),
     ],
 )
@@ -243,6 +245,14 @@ def test_a_named_pipe_is_refused_and_one_in_a_folder_is_passed_over(tmp_path):
         load_dataset(tmp_path / "pipe.csv")
     (tmp_path / "faces.csv").write_text(CSV)
     assert len(load_dataset(tmp_path).images) == 2
+
+
+@pytest.mark.parametrize("target", ["gone.png", "2.png"])
+def test_a_link_that_leads_nowhere_is_told(tmp_path, target):
+    (tmp_path / "sad").mkdir()
+    (tmp_path / "sad" / "2.png").symlink_to(target)
+    with pytest.raises(UserError, match=r"sad/2\.png: expected a file. Received: a link that leads nowhere"):
+        load_dataset(tmp_path)
 
 
 def test_a_terabyte_out_of_little_is_refused_early(tmp_path, monkeypatch):
@@ -287,6 +297,7 @@ def test_a_file_deep_in_folders_is_found(tmp_path):
         ("bzip2.zip", zipped({"a.csv": CSV}, zipfile.ZIP_BZIP2)),
         ("in_zip.zip", zipped({"b.zip": zipped({"a.csv": CSV})})),
         ("comma.csv", f'emotion,note,pixels,Usage\n3,"a, ""b""",{LINE},Training\n0,x,{LINE},PublicTest\n'),
+        ("header.csv", f'"emotion","a, b","pixels","Usage"\n3,x,{LINE},Training\n0,x,{LINE},PublicTest\n'),
         ("lines.csv", f'emotion,note,pixels,Usage\n3,"a\nb\nc",{LINE},Training\n0,"x\n",{LINE},PublicTest\n'),
         ("blanks.csv", f'emotion, pixels, Usage\n3, "{LINE}", Training\n0, {LINE}, PublicTest\n'),
     ],

@@ -84,6 +84,9 @@ def list_files(folder):
     """Returns the relative paths of all regular files below `folder`, hidden ones left out, sorted as text.
 
     Links to files count as files; links to folders are not followed.
+
+    Raises:
+        UserError: If a link leads nowhere: else images would be missing without a word.
     """
     found, folders = [], [""]
     while folders:
@@ -95,11 +98,23 @@ def list_files(folder):
                 name = f"{inner}{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(f"{name}/")
-                elif entry.is_file():
+                elif _is_file(entry):
                     found.append(name)
         if len(found) > unpacking.MAXIMUM_ENTRIES:
             raise unpacking.too_many_files(folder)
     return [pathlib.PurePath(name) for name in sorted(found)]
+
+
+def _is_file(entry):
+    try:
+        return stat.S_ISREG(entry.stat().st_mode)
+    except OSError as error:
+        if not entry.is_symlink():
+            raise
+        raise UserError(
+            f"{entry.path}: expected a file. Received: a link that leads nowhere ({error.strerror}). "
+            "Mend or remove the link."
+        ) from error
 
 
 def check_regular(path):

@@ -48,6 +48,10 @@ def read_faces(stream, name, bad_rows):
                 field = "" if emotion is None else row.fields[emotion]
                 if field and label_reader is None:
                     label_reader = _Numbers() if _is_number(field) else ClassNumbers(name)
+                if isinstance(label_reader, ClassNumbers) and _is_number(field):
+                    raise ValueError(
+                        f"expected the name of a class, as in the rows before. Received: {field[:40]!r}."
+                    )
                 label = label_reader.number(field) if field else UNLABELLED
                 split = 0 if usage is None else parse_usage(row.fields[usage])
                 images.append(parse_pixels(row.fields[pixels]))

@@ -31,7 +31,11 @@ class Row:
 def split_header(line):
     """Returns the column names in the first line (bytes) of a CSV: lower case, without blanks around them."""
     text = _decode(line.removeprefix(b"\xef\xbb\xbf"))
-    return [name.strip().strip('"').lower() for name in text.split(",")]
+    try:
+        names = next(csv.reader(io.StringIO(text), skipinitialspace=True), [""])
+    except csv.Error:  # as of a line of no CSV at all
+        names = text.split(",")
+    return [name.strip().lower() for name in names]
 
 
 def read_header(stream, name):

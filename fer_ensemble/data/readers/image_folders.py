@@ -112,7 +112,8 @@ def read_images(files, names, name, bad_rows, progress):
             class_name = find_class_folder(file.parts, is_folder=not file.depth)
             labels[row] = UNLABELLED if class_name is None else classes.number(class_name)
         except ValueError as error:
-            problems[row] = file.name, str(error).removeprefix(f"{file.name}: ")
+            problem = str(error).removeprefix(f"{file.name}: ").removesuffix(" Replace or remove it.")
+            problems[row] = file.name, problem
         found = find_usage(file.parts)
         usage[row] = -1 if found is None else found
         progress.add(1)

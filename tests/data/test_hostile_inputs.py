@@ -116,7 +116,7 @@ FILES = {
     "duplicate pixels": ("f.csv", CSV.replace("Usage", " Pixels"), "expected one column pixels. Received: 2"),
     "cut in quotes": ("f.csv", f'emotion,pixels\n3,"{LINE}"\n4,"5 5\n', r"row 1 .* a closing quote"),
     "name with a comma": ("f.csv", f'label,pixels\n"a,b",{LINE}\n', "row 0 .* expected the name of a class"),
-    "number among names": ("f.csv", f"label,pixels\nsad,{LINE}\n3,{LINE}\n", "row 1 .* the name of a class, as in"),
+    "number among names": ("f.csv", f"label,pixels\nsad,{LINE}\n3,{LINE}\n", "row 1 .* the name of a class, as"),
     "one class only": ("f.csv", f"label,pixels\nbored,{LINE}\n", "at least two classes. Received: bored only"),
     "101 classes": ("f.csv", many_classes(), "at most 100 classes"),
     "zero bytes": ("f.csv", b"emotion,pixels\n\0\0\0,\0\n", r"row 0 \(line 2\)"),

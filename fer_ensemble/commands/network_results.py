@@ -43,13 +43,13 @@ def load_single(path: str) -> SingleNetwork:
         FileNotFoundError: If there is no such file.
         UserError: If it is no such network.
     """
+    if path != SHIPPED and pathlib.Path(path).exists() and not pathlib.Path(path).is_file():
+        raise UserError(f"`network` must be the file of one network. Received: {path}, a folder, pipe or device.")
     if path.endswith(".keras"):
         from fer_ensemble.ensemble.keras_network import KerasNetwork
 
         network, digest = KerasNetwork(path), hash_file(path)
     else:
-        if pathlib.Path(path).is_dir():
-            raise UserError(f"`network` must be one network's file. Received: the folder {path}. Give --ensemble.")
         named = load_networks([path])[0]
         network, digest = named.network, named.sha256
     data = network.about.get("data") or (network.about.get("provenance") or {}).get("data") or {}

@@ -100,6 +100,13 @@ class PredictOptions:
     )
     output: str = _setting("", "Folder for the results; empty: the ensemble's folder.")
 
+    def __post_init__(self):
+        for name, value in dataclasses.asdict(self).items():
+            if isinstance(value, str) and "\0" in value:  # no shell gives that, but a --flagfile may
+                raise UserError(f"`{name}` must be text without zero bytes. Received: {value[:60]!r}.")
+        if not self.ensemble or not self.weights:
+            raise UserError("`ensemble` and `weights` must not be empty. Leave the flag out for its default.")
+
 
 def define_flags():
     """Defines the flags of this command."""

@@ -25,8 +25,17 @@ for number in (signal.SIGINT, signal.SIGHUP):
 # What trains networks first, or starts many processes: a test that takes one of these is slow.
 SLOW_FIXTURES = {"tiny_member", "trained", "ensemble", "study", "copy"}
 # All of these import Keras, which alone takes as long as hundreds of other tests.
-SLOW_FOLDERS = ("commands", "members", "models", "training")
-SLOW_FILES = ("test_backends.py", "test_faults.py")
+SLOW_FOLDERS = ("commands", "export", "members", "models", "training")
+SLOW_FILES = (
+    "test_backends.py", "test_faults.py", "test_oof.py", "test_page.py", "test_robustness_section.py",
+    "test_saved.py", "test_trial.py",
+)  # fmt: skip
+# Of files that are quick otherwise: seconds each.
+SLOW_TESTS = (
+    "test_an_installation_that_failed_is_not_taken_for_finished", "test_every_drawn_face_is_found",
+    "test_the_command_writes_the_bundled_file_again", "test_no_input_takes_more_memory_than_its_bounds",
+)  # fmt: skip
+QUICK_FILES = ("test_edge.py", "test_bad_moments.py")  # of those folders
 
 
 def pytest_collection_modifyitems(items):
@@ -34,7 +43,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         relative = item.path.relative_to(ROOT)
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & SLOW_FIXTURES or relative.name in SLOW_FILES or set(relative.parts[1:2]) & set(SLOW_FOLDERS):
+        in_slow_folder = relative.parts[1] in SLOW_FOLDERS and relative.name not in QUICK_FILES
+        slow = in_slow_folder or relative.name in SLOW_FILES or getattr(item, "originalname", None) in SLOW_TESTS
+        if slow or fixtures & SLOW_FIXTURES:
             item.add_marker(pytest.mark.slow)
         for name in ("trained", "study"):
             if name in fixtures:

@@ -5,7 +5,7 @@ import pathlib
 from fer_ensemble.base.errors import UserError
 
 
-def free_memory():
+def free_memory() -> int | None:
     """Returns the bytes of memory that can still be taken, or None where the system does not say (not Linux)."""
     try:
         text = pathlib.Path("/proc/meminfo").read_text(encoding="ascii")
@@ -14,7 +14,7 @@ def free_memory():
         return None
 
 
-def check_memory(size, what):
+def check_memory(size: int, what: str) -> None:
     """Raises UserError if `size` bytes for `what` are more than are free, before the attempt ends in a kill."""
     free = free_memory()
     if free is not None and size > free:

@@ -6,7 +6,7 @@ SAMPLE = "data/sample.csv.gz"  # what --data says if it says nothing; old member
 SAMPLE_FILE = pathlib.Path(__file__).parents[1] / "assets" / "sample.csv.gz"
 
 
-def find_bundled(path):
+def find_bundled(path: pathlib.Path) -> pathlib.Path:
     """Returns the bundled sample's path for `data/sample.csv.gz`, in whatever folder, where there is no such file.
 
     Args:

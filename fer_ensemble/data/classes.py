@@ -1,5 +1,7 @@
 """The names of the classes, as people write them."""
 
+from collections.abc import Collection, Iterable
+
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
@@ -20,12 +22,12 @@ _VARIANTS = {
 _CLASS_OF_NAME = {name: own for own, variants in _VARIANTS.items() for name in (own, *variants)}
 
 
-def find_class(name):
+def find_class(name: str) -> str | None:
     """Returns the class name of `CLASS_NAMES` that `name` ("Happiness", "anger", ...) stands for, or None."""
     return _CLASS_OF_NAME.get(name.strip().lower())
 
 
-def parse_classes(classes, class_names=CLASS_NAMES):
+def parse_classes(classes: str | Iterable[str], class_names: tuple[str, ...] = CLASS_NAMES) -> tuple[str, ...]:
     """Returns the classes to keep, in their new order.
 
     Args:
@@ -53,7 +55,7 @@ def parse_classes(classes, class_names=CLASS_NAMES):
     return tuple(kept)
 
 
-def order_classes(names):
+def order_classes(names: Collection[str]) -> tuple[str, ...]:
     """Returns the names of the classes of a data set, in label order.
 
     Args:
@@ -78,12 +80,12 @@ class ClassNumbers:
         names: The names so far, in the order of their first appearance.
     """
 
-    def __init__(self, source):
+    def __init__(self, source: str):
         self.names = []
         self._source = source
         self._numbers = {}
 
-    def number(self, name):
+    def number(self, name: str) -> int:
         """Returns the number of a class, for one of the seven whatever variant of its name is given.
 
         Raises:
@@ -106,7 +108,7 @@ class ClassNumbers:
             self.names.append(own)
         return self._numbers[own]
 
-    def finish(self, numbers):
+    def finish(self, numbers: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
         """Puts the classes in order.
 
         Args:

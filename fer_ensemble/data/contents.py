@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -10,7 +11,15 @@ from fer_ensemble.data.classes import parse_classes
 from fer_ensemble.data.dataset import IMAGE_SIZE, SPLITS, UNLABELLED, VOTE_NAMES, Dataset
 
 
-def make_dataset(images, labels, usage, rows, class_names, votes=None, made_splits=""):
+def make_dataset(
+    images: np.ndarray,
+    labels: np.ndarray,
+    usage: np.ndarray,
+    rows: np.ndarray,
+    class_names: Sequence[str],
+    votes: np.ndarray | None = None,
+    made_splits: str = "",
+) -> Dataset:
     """Checks the arrays and puts them together, with their fingerprint.
 
     Args:
@@ -55,7 +64,7 @@ def make_dataset(images, labels, usage, rows, class_names, votes=None, made_spli
     return Dataset(class_names=class_names, fingerprint=fingerprint, made_splits=made_splits, **arrays)
 
 
-def select_classes(dataset, classes):
+def select_classes(dataset: Dataset, classes: str | Iterable[str]) -> Dataset:
     """Keeps a subset of the classes, and numbers them anew.
 
     Args:

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 
-def find_copies(images):
+def find_copies(images: np.ndarray) -> np.ndarray:
     """Numbers the groups of byte-identical images.
 
     FER2013 contains 1,853 images that repeat an earlier one, across its splits too. Who splits the data keeps a

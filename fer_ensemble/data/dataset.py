@@ -45,6 +45,6 @@ class Dataset:
     votes: np.ndarray | None = None
     made_splits: str = ""
 
-    def split(self, usage):
+    def split(self, usage: int) -> np.ndarray:
         """Returns the positions of the images of one split (`TRAINING`, ...), int64, ascending."""
         return np.flatnonzero(self.usage == usage)

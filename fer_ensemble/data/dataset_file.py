@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import pathlib
+from typing import Any
 
 import h5py
 import numpy as np
@@ -11,7 +13,7 @@ from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.memory import check_memory
 from fer_ensemble.data.contents import make_dataset
-from fer_ensemble.data.dataset import IMAGE_SIZE, VOTE_NAMES
+from fer_ensemble.data.dataset import IMAGE_SIZE, VOTE_NAMES, Dataset
 from fer_ensemble.data.hdf5_texts import check_texts
 
 FORMAT = "fer_ensemble data set, version 1"
@@ -24,7 +26,7 @@ _JSON = ("class_names", "provenance", "cache_of")
 _MAXIMUM_RATIO = 100
 
 
-def is_hdf5(path):
+def is_hdf5(path: pathlib.Path) -> bool:
     """Returns whether the file begins as HDF5 does; False for a folder."""
     if path.is_dir():
         return False
@@ -32,7 +34,9 @@ def is_hdf5(path):
         return file.read(len(_MAGIC)) == _MAGIC
 
 
-def write_dataset(dataset, path, provenance=None, cache_of=None):
+def write_dataset(
+    dataset: Dataset, path: str | os.PathLike, provenance: Any = None, cache_of: list[str] | None = None
+) -> None:
     """Writes a data set as HDF5, in place of the old one if any, and makes the folder.
 
     The arrays of `Dataset` are datasets of their names, uncompressed: 83 MB for FER2013 in 0.2 s, where gzip took
@@ -93,7 +97,7 @@ def _make_frame(dataset, attributes):
     return buffer.getbuffer(), offsets
 
 
-def read_dataset(path):
+def read_dataset(path: str | os.PathLike) -> Dataset:
     """Reads what `write_dataset` wrote, and checks it by its fingerprint.
 
     Raises:
@@ -144,7 +148,7 @@ def _check_arrays(file):
     check_memory(sum(array.nbytes for array in arrays.values()), f"{file.filename}: its {count:,} images")
 
 
-def read_attributes(path):
+def read_attributes(path: str | os.PathLike) -> dict:
     """Returns what a .h5 of ours says of itself: its attributes, as `write_dataset` tells them.
 
     Raises: as `read_dataset`.

@@ -13,6 +13,7 @@ others, within Training and across Training and PrivateTest.
 
 import gzip
 import io
+import os
 import pathlib
 
 import numpy as np
@@ -63,7 +64,7 @@ _SCALE = 4  # drawn so many times larger than kept, so that edges come out smoot
 _GREY_STEP = 16  # the compressed file takes 0.9 MB; with steps of 8, 1.3 MB
 
 
-def draw_sample(images=IMAGES, seed=0):
+def draw_sample(images: int = IMAGES, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draws labelled faces of all classes for all splits.
 
     Args:
@@ -105,7 +106,7 @@ def _share_out(total, shares):
     return np.diff(np.round(np.cumsum(shares) * total).astype(int), prepend=0)
 
 
-def draw_face(expression, random):
+def draw_face(expression: str | dict[int, float], random: np.random.Generator) -> np.ndarray:
     """Draws the face of a new person.
 
     Args:
@@ -315,7 +316,7 @@ def _expose(pixels, random):
     return (np.clip(np.round(noisy / _GREY_STEP), 0, 255 // _GREY_STEP) * _GREY_STEP).astype(np.uint8)
 
 
-def write_csv(path, images, labels, usage):
+def write_csv(path: str | os.PathLike, images: np.ndarray, labels: np.ndarray, usage: np.ndarray) -> None:
     """Writes images as FER2013's own CSV (`emotion,pixels,Usage`), compressed by gzip.
 
     The same arrays give the same bytes. An existing file is replaced at once or not at all.

@@ -3,20 +3,23 @@
 import contextlib
 import hashlib
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from fer_ensemble.base import atomic_files
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.copies import find_copies
-from fer_ensemble.data.dataset import TRAINING, UNLABELLED
+from fer_ensemble.data.dataset import TRAINING, UNLABELLED, Dataset
 
 FOLD_SPLITTER = "fer_ensemble.data.folds.assign_folds"  # as records name it
 MAXIMUM_FOLDS = 127  # fold numbers are int8
 _COLUMNS = "row,fold"
 
 
-def assign_folds(images, labels, folds=4, seed=0, class_names=None):
+def assign_folds(
+    images: np.ndarray, labels: np.ndarray, folds: int = 4, seed: int = 0, class_names: Sequence[str] | None = None
+) -> np.ndarray:
     """Assigns every image to one of the folds, each class evenly.
 
     Copies of an image go to one fold, or a network would be tested on what it was trained on. The largest
@@ -63,7 +66,7 @@ def assign_folds(images, labels, folds=4, seed=0, class_names=None):
     return fold_of_group[groups]
 
 
-def order_groups(images, labels, seed):
+def order_groups(images: np.ndarray, labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """Lists the groups of copies in the order in which they are to be assigned.
 
     Args:
@@ -102,7 +105,7 @@ def _check_enough(group_counts, classes, folds, class_names):
             )
 
 
-def load_folds(dataset, path, folds=4, seed=0):
+def load_folds(dataset: Dataset, path: pathlib.Path, folds: int = 4, seed: int = 0) -> tuple[np.ndarray, str]:
     """Returns the folds of the Training images, from the file beside the data set if there is one.
 
     The file, `<name>.folds-<folds>-seed-<seed>.csv`, shows people which image is where, and keeps an
@@ -138,7 +141,7 @@ def load_folds(dataset, path, folds=4, seed=0):
     return assignment, fingerprint_folds(assignment, rows, folds, seed)
 
 
-def fingerprint_folds(assignment, rows, folds, seed):
+def fingerprint_folds(assignment: np.ndarray, rows: np.ndarray, folds: int, seed: int) -> str:
     """Returns the fingerprint of an assignment, as `load_folds` does: 64 hex digits.
 
     Args:

@@ -1,13 +1,14 @@
 """A check that HDF5 lacks: on a damaged list of texts its library runs in circles for ever."""
 
 import mmap
+import pathlib
 import struct
 
 _OBJECT = struct.Struct("<HHIQ")  # number, references, reserved, size in bytes
 _HEAD = 16  # bytes of a heap before its objects
 
 
-def check_texts(path):
+def check_texts(path: pathlib.Path) -> None:
     """Raises ValueError if one of the global heaps of an HDF5 file, which hold its texts, is damaged.
 
     A heap begins with `GCOL`, version 1, three zeros and its size; its objects fill it, each with a head, and

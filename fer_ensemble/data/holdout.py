@@ -10,7 +10,7 @@ SPLITTER = "scikit-learn's StratifiedShuffleSplit of the groups of copies"
 TEST_SHARE = 0.1  # of the images, for each of the two test splits
 
 
-def choose_holdout(images, labels, share, seed=0):
+def choose_holdout(images: np.ndarray, labels: np.ndarray, share: float, seed: int = 0) -> np.ndarray:
     """Chooses the images to hold out, the same share of each class.
 
     Copies of an image are held out together or not at all: what is split is the groups of copies, each of the
@@ -48,7 +48,7 @@ def choose_holdout(images, labels, share, seed=0):
     return held_out[groups]
 
 
-def make_splits(images, labels):
+def make_splits(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, str]:
     """Makes the splits of a data set that has none: 80 % Training, 10 % PublicTest, 10 % PrivateTest.
 
     Args:

@@ -5,18 +5,22 @@ import hashlib
 import json
 import os
 import pathlib
+from collections.abc import Iterable
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.bundled import SAMPLE_FILE, find_bundled
 from fer_ensemble.data.classes import parse_classes
 from fer_ensemble.data.contents import make_dataset, select_classes
+from fer_ensemble.data.dataset import Dataset
 from fer_ensemble.data.dataset_file import FORMAT, is_hdf5, read_attributes, read_dataset, write_dataset
 from fer_ensemble.data.readers.archives import check_regular, list_files
 from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.readers.inputs import read_inputs
 
+Inputs = str | os.PathLike | Iterable[str | os.PathLike]  # comma-separated, or one path, or several
 
-def load_dataset(inputs, classes=()):
+
+def load_dataset(inputs: Inputs, classes: str | Iterable[str] = ()) -> Dataset:
     """Loads a data set from whatever holds it.
 
     Args:
@@ -43,7 +47,7 @@ def load_dataset(inputs, classes=()):
     return select_classes(dataset, classes)
 
 
-def resolve_dataset(inputs, classes=()):
+def resolve_dataset(inputs: Inputs, classes: str | Iterable[str] = ()) -> pathlib.Path:
     """Returns the path of the .h5 that holds the inputs, all classes; makes it where it is missing or out of date.
 
     It is kept beside the first input (`data/train.csv+test.csv.h5`), or in `~/.cache/fer_ensemble` where one must
@@ -65,7 +69,7 @@ def resolve_dataset(inputs, classes=()):
     return path
 
 
-def split_inputs(inputs):
+def split_inputs(inputs: Inputs) -> list[pathlib.Path]:
     """Returns a list of paths; raises UserError if there is none, FileNotFoundError if one is missing."""
     if isinstance(inputs, os.PathLike):
         inputs = [inputs]
@@ -88,7 +92,7 @@ def split_inputs(inputs):
     return paths
 
 
-def convert_inputs(paths, bad_rows):
+def convert_inputs(paths: list[pathlib.Path], bad_rows: BadRows) -> Dataset:
     """Reads the inputs (see `read_inputs`) as one `Dataset` of all classes; makes splits where they name none."""
     faces, votes = read_inputs(paths, bad_rows)
     usage, made_splits = faces.usage, ""
@@ -99,7 +103,7 @@ def convert_inputs(paths, bad_rows):
     return make_dataset(faces.images, faces.labels, usage, faces.rows, faces.class_names, votes, made_splits)
 
 
-def describe_inputs(paths):
+def describe_inputs(paths: list[pathlib.Path]) -> list[dict]:
     """Returns what tells whether inputs changed: a list of name, size in bytes and time of change of each.
 
     A folder counts as the number and size of its files, and a digest of their names, sizes and times.

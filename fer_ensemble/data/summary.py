@@ -3,17 +3,17 @@
 import numpy as np
 
 from fer_ensemble.data.copies import find_copies
-from fer_ensemble.data.dataset import SPLITS, UNLABELLED
+from fer_ensemble.data.dataset import SPLITS, UNLABELLED, Dataset
 
 
-def count_images(dataset):
+def count_images(dataset: Dataset) -> np.ndarray:
     """Returns int64 of shape `(splits, classes + 1)`: images per split and class, those without a label last."""
     counts = np.zeros((len(SPLITS), len(dataset.class_names) + 1), np.int64)
     np.add.at(counts, (dataset.usage, dataset.labels), 1)  # label -1 is the last place
     return counts
 
 
-def count_copies(dataset):
+def count_copies(dataset: Dataset) -> tuple[int, np.ndarray]:
     """Counts exact copies.
 
     Returns:
@@ -29,7 +29,7 @@ def count_copies(dataset):
     return len(groups) - len(np.unique(groups)), np.array(shared, np.int64)
 
 
-def describe_dataset(dataset):
+def describe_dataset(dataset: Dataset) -> str:
     """Returns the summary that `python -m fer_ensemble.data` prints: several lines, without the last line end."""
     counts = count_images(dataset)
     columns = [*dataset.class_names, "unlabelled", "total"]

@@ -9,6 +9,7 @@ import stat
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from fer_ensemble.base.errors import UserError
@@ -39,10 +40,10 @@ class File:
     stream: BinaryIO
     layers: int = 0
 
-    def head(self):
+    def head(self) -> bytes:
         return self.stream.peek(HEAD)[:HEAD]
 
-    def read(self, limit):
+    def read(self, limit: int) -> bytes:
         """Returns the whole content; raises UserError if that is more than `limit` bytes."""
         blocks, size = [], 0
         while block := self.stream.read(1 << 20):
@@ -56,7 +57,7 @@ class File:
         return b"".join(blocks)
 
 
-def walk_files(path):
+def walk_files(path: str | os.PathLike) -> Iterator[File]:
     """Opens every file in `path`: the file itself, or those in a folder or archive, and in archives inside it.
 
     Args:
@@ -80,7 +81,7 @@ def walk_files(path):
         yield from _walk_file(path, (path.name,))
 
 
-def list_files(folder):
+def list_files(folder: pathlib.Path) -> list[pathlib.PurePath]:
     """Returns the relative paths of all regular files below `folder`, hidden ones left out, sorted as text.
 
     Links to files count as files; links to folders are not followed.
@@ -117,7 +118,7 @@ def _is_file(entry):
         ) from error
 
 
-def check_regular(path):
+def check_regular(path: pathlib.Path) -> None:
     """Raises an error unless the path is a folder or a regular file: to open a named pipe might never return."""
     try:
         mode = path.stat().st_mode
@@ -129,7 +130,7 @@ def check_regular(path):
         )
 
 
-def missing_input(path):
+def missing_input(path: pathlib.Path) -> FileNotFoundError:
     """Returns the error for an input that is not there."""
     return FileNotFoundError(
         f"{path} does not exist. Expected a CSV, an image folder, an archive of them, or a .h5 made of them by "

@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import pathlib
+from typing import BinaryIO
 
 from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.base.errors import UserError
@@ -19,7 +21,15 @@ class BadRows:
     skip: bool = False
     found: list[tuple[str, int, str]] = dataclasses.field(default_factory=list)
 
-    def add(self, file, row, problem, place="", stream=None, fix="Mend the row"):
+    def add(
+        self,
+        file: str,
+        row: int,
+        problem: str,
+        place: str = "",
+        stream: BinaryIO | None = None,
+        fix: str = "Mend the row",
+    ) -> None:
         """Notes one bad row, or raises UserError unless bad rows are skipped.
 
         Args:
@@ -40,7 +50,7 @@ class BadRows:
             )
         self.found.append((file, row, problem))
 
-    def write(self, path):
+    def write(self, path: pathlib.Path) -> None:
         """Writes the list as a CSV (`file,row,problem`), or removes an old list where there is nothing to list."""
         if not self.found:
             path.unlink(missing_ok=True)

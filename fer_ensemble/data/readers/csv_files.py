@@ -1,11 +1,14 @@
 """The CSV files of FER2013, and those like them: a row per face, its pixels as text."""
 
+from typing import BinaryIO
+
 import numpy as np
 
 from fer_ensemble.base.counter import Progress
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.classes import ClassNumbers
 from fer_ensemble.data.dataset import CLASS_NAMES, SPLITS, UNLABELLED
+from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.readers.csv_rows import find_column, read_header, read_rows
 from fer_ensemble.data.readers.faces import Faces, GrowingImages
 from fer_ensemble.data.readers.pixels import parse_pixels
@@ -15,7 +18,7 @@ LABEL_COLUMNS = ("emotion", "expression", "label", "class")  # the first of them
 _LABELS = {"": UNLABELLED} | {str(label): label for label in range(len(CLASS_NAMES))}
 
 
-def read_faces(stream, name, bad_rows):
+def read_faces(stream: BinaryIO, name: str, bad_rows: BadRows) -> Faces:
     """Reads a CSV with the column `pixels` and perhaps `emotion` and `Usage`, in any order, among others.
 
     Labels are FER2013's numbers 0..6 or, where the first one is a word, the names of classes.
@@ -70,12 +73,12 @@ def read_faces(stream, name, bad_rows):
     return Faces(name, images.to_array(), labels, usages, np.array(rows, np.int64), row_count, class_names)
 
 
-def label_column(columns):
+def label_column(columns: list[str]) -> str:
     """Returns the name of the column of labels: `emotion`, or else another of `LABEL_COLUMNS`."""
     return next((name for name in LABEL_COLUMNS if name in columns), LABEL_COLUMNS[0])
 
 
-def parse_usage(field):
+def parse_usage(field: str) -> int:
     """Returns the position in `SPLITS` of a field; raises ValueError for an unknown name."""
     if field not in SPLITS:
         raise ValueError(f"expected a Usage among {', '.join(SPLITS)}. Received: {field[:40]!r}.")

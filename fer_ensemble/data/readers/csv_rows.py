@@ -4,6 +4,8 @@ import collections
 import csv
 import dataclasses
 import io
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from fer_ensemble.base.errors import UserError
 
@@ -28,7 +30,7 @@ class Row:
     problem: str | None = None
 
 
-def split_header(line):
+def split_header(line: bytes) -> list[str]:
     """Returns the column names in the first line (bytes) of a CSV: lower case, without blanks around them."""
     text = _decode(line.removeprefix(b"\xef\xbb\xbf"))
     try:
@@ -38,7 +40,7 @@ def split_header(line):
     return [name.strip().lower() for name in names]
 
 
-def read_header(stream, name):
+def read_header(stream: BinaryIO, name: str) -> list[str]:
     """Reads the first line of a CSV.
 
     Args:
@@ -51,7 +53,7 @@ def read_header(stream, name):
     return split_header(_read_line(stream, name, 1))
 
 
-def find_column(columns, wanted, name):
+def find_column(columns: list[str], wanted: str, name: str) -> int | None:
     """Returns the position of the column `wanted`, or None; raises UserError if there are two of that name."""
     if columns.count(wanted) > 1:
         raise UserError(
@@ -61,7 +63,7 @@ def find_column(columns, wanted, name):
     return columns.index(wanted) if wanted in columns else None
 
 
-def read_rows(stream, name, columns):
+def read_rows(stream: BinaryIO, name: str, columns: list[str]) -> Iterator[Row]:
     """Reads the rows below the header.
 
     pandas took 2.3 s to split FER2013's lines, Python's csv 1.9 s, and both stop at a bad row or pass over it

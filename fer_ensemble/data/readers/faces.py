@@ -44,7 +44,7 @@ class GrowingImages:
         self.count = 0
         self._images = np.zeros((256, BYTES), np.uint8)
 
-    def append(self, pixels):
+    def append(self, pixels: np.ndarray) -> None:
         """Adds one image, `(2304,)` or `(48, 48)`, grey values 0..255."""
         if self.count == len(self._images):
             capacity = self.count + self.count // 2
@@ -53,7 +53,7 @@ class GrowingImages:
         self._images[self.count] = pixels.reshape(-1)
         self.count += 1
 
-    def to_array(self):
+    def to_array(self) -> np.ndarray:
         """Returns all, uint8, shape `(images, 48, 48)`; none can be added afterwards."""
         self._images.resize((self.count, BYTES), refcheck=False)
         return self._images.reshape(-1, IMAGE_SIZE, IMAGE_SIZE)

@@ -1,7 +1,10 @@
 """Folders of images, one folder per class."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
+from fer_ensemble.base.counter import Progress
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.memory import check_memory
 from fer_ensemble.data.classes import ClassNumbers, find_class
@@ -14,6 +17,8 @@ from fer_ensemble.data.dataset import (
     TRAINING,
     UNLABELLED,
 )
+from fer_ensemble.data.readers.archives import File
+from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.readers.faces import BYTES, Faces
 from fer_ensemble.data.readers.pictures import MAXIMUM_BYTES, SUFFIXES, read_face
 
@@ -31,12 +36,12 @@ _SPLIT_OF_FOLDER = {
 }
 
 
-def is_image(name, head):
+def is_image(name: str, head: bytes) -> bool:
     """Tells an image by its first bytes; a damaged one still by its name, so that it is not passed over."""
     return head.startswith(_MAGIC) or name.lower().endswith(SUFFIXES)
 
 
-def find_usage(parts):
+def find_usage(parts: tuple[str, ...]) -> int | None:
     """Returns the split of an image (position in `SPLITS`), or None where nothing names one.
 
     Args:
@@ -53,7 +58,7 @@ def find_usage(parts):
     return None
 
 
-def find_class_folder(parts, is_folder):
+def find_class_folder(parts: tuple[str, ...], is_folder: bool) -> str | None:
     """Returns the name of the class of an image: that of the folder it lies in.
 
     Args:
@@ -78,7 +83,9 @@ def find_class_folder(parts, is_folder):
     )
 
 
-def read_images(files, names, name, bad_rows, progress):
+def read_images(
+    files: Iterable[File], names: list[str], name: str, bad_rows: BadRows, progress: Progress
+) -> Faces:
     """Reads images of any size and kind.
 
     Args:

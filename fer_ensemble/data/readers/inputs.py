@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import pathlib
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from fer_ensemble.data.dataset import (
     VOTE_NAMES,
 )
 from fer_ensemble.data.readers.archives import walk_files
+from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.readers.csv_files import label_column, read_faces
 from fer_ensemble.data.readers.csv_rows import split_header
 from fer_ensemble.data.readers.faces import Faces
@@ -46,7 +48,7 @@ class _Find:
     inner_path: str
 
 
-def read_inputs(paths, bad_rows):
+def read_inputs(paths: list[pathlib.Path], bad_rows: BadRows) -> tuple[Faces, np.ndarray | None]:
     """Reads one data set from the given files, folders and archives.
 
     Within one archive or folder, what lies in fewer archives is taken, and a CSV that holds all splits before the

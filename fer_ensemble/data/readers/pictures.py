@@ -1,6 +1,7 @@
 """Reading one picture: any photo as RGB, and any face as the networks want it, 48x48 grey values."""
 
 import io
+import os
 import pathlib
 import stat
 import warnings
@@ -36,7 +37,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def read_picture(source, name=None):
+def read_picture(source: str | os.PathLike | bytes, name: str | None = None) -> np.ndarray:
     """Reads any picture as RGB.
 
     It is turned upright as its EXIF data say. What is transparent becomes white, 16-bit grey its upper 8 bits, and
@@ -59,7 +60,7 @@ def read_picture(source, name=None):
     return np.array(_convert(_open(source, name), "RGB"))
 
 
-def to_rgb(image):
+def to_rgb(image: Image.Image) -> np.ndarray:
     """Converts a picture that Pillow has opened, a `PIL.Image.Image`, as `read_picture` does.
 
     Returns:
@@ -68,7 +69,7 @@ def to_rgb(image):
     return np.array(_convert(_decode(image), "RGB"))
 
 
-def read_face(source, name=None):
+def read_face(source: str | os.PathLike | bytes, name: str | None = None) -> np.ndarray:
     """Reads any picture as one 48x48 grey face.
 
     A 48x48 grey picture comes back exactly. Any other is opened as by `read_picture`, converted to grey (ITU-R 601

@@ -3,7 +3,10 @@
 import contextlib
 import errno
 import io
+import os
 import pathlib
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from fer_ensemble.base.errors import UserError
 
@@ -24,13 +27,13 @@ class Budget:
         path: The input.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike):
         self.path = path
         size = pathlib.Path(path).stat().st_size
         self._bytes = FREE_BYTES + MAXIMUM_RATIO * size
         self._entries = MAXIMUM_ENTRIES
 
-    def spend(self, count):
+    def spend(self, count: int) -> None:
         """Counts unpacked bytes; raises UserError beyond `FREE_BYTES` + `MAXIMUM_RATIO` times the input's size."""
         self._bytes -= count
         if self._bytes < 0:
@@ -39,14 +42,14 @@ class Budget:
                 "Received: more. Unpack it first, if you know what it is."
             )
 
-    def count_files(self, count):
+    def count_files(self, count: int) -> None:
         """Counts files; raises UserError beyond `MAXIMUM_ENTRIES`."""
         self._entries -= count
         if self._entries < 0:
             raise too_many_files(self.path)
 
 
-def too_many_files(path):
+def too_many_files(path: str | os.PathLike) -> UserError:
     """Returns the error for an input of too many files."""
     return UserError(
         f"{path}: expected at most {MAXIMUM_ENTRIES:,} files. Received: more. Give the folder of faces alone."
@@ -54,7 +57,7 @@ def too_many_files(path):
 
 
 @contextlib.contextmanager
-def naming_damage(name):
+def naming_damage(name: str) -> Iterator[None]:
     """Turns whatever reading a damaged archive raises into one UserError that names it.
 
     Beside their own errors, the standard library's readers raise ValueError, struct.error, IndexError and more.
@@ -73,7 +76,7 @@ def naming_damage(name):
         ) from error
 
 
-def guard(stream, name, budget, step=HEAD):
+def guard(stream: BinaryIO, name: str, budget: Budget, step: int = HEAD) -> io.BufferedReader:
     """Returns a buffered stream of what `stream` unpacks, which spends the budget and names damage.
 
     Args:

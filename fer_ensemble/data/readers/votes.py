@@ -1,15 +1,18 @@
 """The votes of FER+: ten people looked at each face of FER2013."""
 
+from typing import BinaryIO
+
 import numpy as np
 
 from fer_ensemble.data.dataset import VOTE_NAMES
+from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.readers.csv_files import parse_usage
 from fer_ensemble.data.readers.csv_rows import find_column, read_header, read_rows
 
 VOTERS = 10
 
 
-def read_votes(stream, name, bad_rows):
+def read_votes(stream: BinaryIO, name: str, bad_rows: BadRows) -> tuple[np.ndarray, list[int | None]]:
     """Reads `fer2013new.csv` of FER+ (Barsoum et al., 2016, https://github.com/microsoft/FERPlus).
 
     Its rows stand in the order of `fer2013.csv`; the image names are of no use, as they are empty where no

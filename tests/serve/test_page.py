@@ -16,7 +16,11 @@ from PIL import Image
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
 CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium")
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium"),
+    pytest.mark.slow,
+    pytest.mark.xdist_group("serve"),
+]
 
 PATIENCE = 90_000  # milliseconds; a busy machine may take long, what is right does not
 FLAGS = [

@@ -10,6 +10,8 @@ import zlib
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.xdist_group("serve")  # one server for all of them
+
 GOOD = {"box", "landmarks", "detector_score", "expression", "probability", "probabilities", "unsure"}
 
 

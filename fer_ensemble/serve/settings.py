@@ -3,6 +3,7 @@
 import dataclasses
 import ipaddress
 import os
+import socket
 
 from fer_ensemble.base.errors import UserError
 
@@ -88,9 +89,9 @@ class ServeSettings:
     @property
     def allowed_names(self):
         """The names that a request may call this server by, beside addresses; a frozenset in small letters."""
-        own = [] if self.host in ("0.0.0.0", "::", "") else [self.host]
+        own = [self.host] if self.is_local else [self.host, socket.gethostname()]
         further = [name.strip() for name in self.names.split(",") if name.strip()]
-        return frozenset(name.lower().strip("[]") for name in (*LOCAL_NAMES, *own, *further))
+        return frozenset(name.lower().strip("[]") for name in (*LOCAL_NAMES, *own, *further) if name)
 
     @property
     def most_bytes(self):

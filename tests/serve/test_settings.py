@@ -1,8 +1,12 @@
 """What a server is told."""
 
+import urllib.parse
+
 import pytest
 
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.serve.guard import Guard
+from fer_ensemble.serve.server import address_of, listen
 from fer_ensemble.serve.settings import ServeSettings, is_loopback
 
 
@@ -36,6 +40,14 @@ def test_a_value_out_of_its_range_is_an_error(values):
 )  # fmt: skip
 def test_loopback_addresses_are_known(host, expected):
     assert is_loopback(host) == expected
+
+
+def test_the_address_that_an_open_server_prints_is_one_that_it_answers_to():
+    settings = ServeSettings(host="0.0.0.0", port=0, token="a" * 16)
+    with listen(settings) as listening:
+        address = urllib.parse.urlsplit(address_of(listening, settings))
+    Guard(None, settings).check("/", [(b"host", address.netloc.encode())])
+    assert address.fragment == "token=" + "a" * 16
 
 
 def test_further_names_are_allowed():

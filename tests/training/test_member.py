@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 
 from fer_ensemble import __version__
-from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, TRAINING, UNLABELLED
 from fer_ensemble.data.folds import FOLD_SPLITTER, load_folds
@@ -236,7 +235,7 @@ def test_the_old_member_stays_until_the_new_one_is_complete(tiny_data, tiny_sett
     before = describe(copy)
     other = dataclasses.replace(tiny_settings, epochs=1, width=2)
     options = options_for(copy, tiny_data, overwrite=True)
-    with pytest.raises(UserError, match=r"nowhere\.keras"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.keras"):
         train_member(dataclasses.replace(other, pretrained="nowhere.keras"), options)
     assert describe(copy) == before and not directory.is_replaced(copy)
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):

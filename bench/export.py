@@ -3,9 +3,9 @@
 python bench/export.py --data=fer2013.csv [--model=shipped] [--threads=1] [--rounds=31] [--faces=0]
 
 Exports the network in every format, runs each in its own runtime, and prints the table of docs/deploy.md. Times
-are medians of wall-clock time on --threads threads, the formats taking turns, so run it where nothing else
-does. TensorFlow, which runs the SavedModel and the Keras file, takes its threads from the environment, which
-this sets at its start.
+are medians, the formats taking turns: with one thread of the processor's time, which is what it takes on a machine
+that does nothing else; with more, of the clock. TensorFlow, which runs the SavedModel and the Keras file, takes
+its threads from the environment, which this sets at its start.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         exports, comparisons = write_all(given, pathlib.Path(folder))
         networks = {name: opened for name, (_, opened) in exports.items()}
-        times = measure(networks, load_faces(given)[:64], given.rounds)
+        times = measure(networks, load_faces(given)[:64], given)
         sizes = {name: measure_size(path) for name, (path, _) in exports.items()}
     print_table(comparisons, sizes, times, given)
 
@@ -68,17 +68,18 @@ def load_faces(given):
     return dataset.images[dataset.split(PUBLIC_TEST)]
 
 
-def measure(networks, faces, rounds):
+def measure(networks, faces, given):
     """Returns, by name, the median milliseconds per face for each of `SIZES`; the networks take turns."""
+    clock = time.process_time if given.threads == 1 else time.perf_counter
     seconds = {(name, size): [] for name in networks for size in SIZES}
     for size in SIZES:
         for run in networks.values():
             run(faces[:size])
-        for _ in range(rounds):
+        for _ in range(given.rounds):
             for name, run in networks.items():
-                began = time.perf_counter()
+                began = clock()
                 run(faces[:size])
-                seconds[name, size].append((time.perf_counter() - began) / size)
+                seconds[name, size].append((clock() - began) / size)
     return {name: [1000 * statistics.median(seconds[name, size]) for size in SIZES] for name in networks}
 
 

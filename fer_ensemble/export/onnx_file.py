@@ -1,6 +1,7 @@
 """ONNX: written with tf2onnx through Keras, its weights halved or its convolutions quantised, its facts inside."""
 
 import contextlib
+import io
 import json
 import logging
 import pathlib
@@ -16,6 +17,7 @@ METADATA_KEY = "fer_ensemble"
 OPSET = 17  # what tf2onnx and ONNX Runtime of the last years, also in the browser, have in common
 # Smaller arrays, as the biases and the constants of the calibration, stay as they are: they weigh nothing.
 HALVED_FROM = 256  # values
+RANGE = 99.99  # percent of the values that an int8 range holds; the rest is cut off
 
 
 def write_onnx(graph, path, facts, quantize="none", calibration_faces=None):
@@ -91,7 +93,13 @@ def _tidy(model):
 
 
 def _quantize(path, faces):
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Batches(CalibrationDataReader):
@@ -104,18 +112,22 @@ def _quantize(path, faces):
 
     prepared, quantized = path.with_name("prepared.onnx"), path.with_name("int8.onnx")
     quant_pre_process(path, prepared, skip_symbolic_shape=True)
-    quantize_static(
-        prepared,
-        quantized,
-        Batches(),
-        quant_format=QuantFormat.QDQ,
-        # Logits, softmax and temperature stay in float32: quantised, they cost 0.06 nats of log-loss.
-        op_types_to_quantize=["Conv", "MaxPool", "Add"],
-        nodes_to_exclude=_names_outside(prepared),
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
+    with contextlib.redirect_stdout(io.StringIO()):  # it tells how it goes
+        quantize_static(
+            prepared,
+            quantized,
+            Batches(),
+            quant_format=QuantFormat.QDQ,
+            # Of 3,190 training faces, ranges of all values and additions in int8 changed 155 decisions, this 105.
+            # Logits, softmax and temperature stay in float32: quantised, they cost 0.06 nats of log-loss.
+            op_types_to_quantize=["Conv", "MaxPool"],
+            calibrate_method=CalibrationMethod.Percentile,
+            extra_options={"CalibPercentile": RANGE},
+            nodes_to_exclude=_names_outside(prepared),
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
     return quantized
 
 

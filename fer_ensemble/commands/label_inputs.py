@@ -16,12 +16,13 @@ VIDEO_SUFFIXES = (
 _BOX_COLUMNS = ("file", "left", "top", "width", "height")
 
 
-def list_inputs(arguments) -> dict[str, str]:
+def list_inputs(arguments, outputs=()) -> dict[str, str]:
     """Lists the files that are meant.
 
     Args:
         arguments: Paths of files and folders, patterns such as `*.jpg`, and `-` for a list on standard input, a
             path a line. Folders are searched for pictures and videos, with the folders in them.
+        outputs: Folders of what is written: found on the way, they are passed over.
 
     Returns:
         Dict from each path, as a person would write it, to a name for what is written of it: relative, without
@@ -35,7 +36,10 @@ def list_inputs(arguments) -> dict[str, str]:
             "`label` must be given pictures, videos or folders. Received: none. Try: fer-ensemble label me.jpg"
         )
     names, taken = {}, set()
+    outputs = [pathlib.Path(one).resolve() for one in outputs]
     for path, base in _expand(arguments):
+        if base and any(path.resolve().is_relative_to(one) for one in outputs if one != base.resolve()):
+            continue
         text = str(path)
         if text not in names:
             short = path.relative_to(base) if base else pathlib.PurePath(path.name)

@@ -64,13 +64,18 @@ class JsonDocument:
         print(f'], "problems": {json.dumps(self._problems)}}}', flush=True)
 
 
+def annotated_path(folder, name, video=False) -> pathlib.Path:
+    """Returns where a picture or a video with labels is written."""
+    return pathlib.Path(folder) / f"{name}.{'mp4' if video else 'jpg'}"
+
+
 def write_annotated(folder, name, picture, faces, class_names):
     """Writes a picture with what was found drawn into it: `<folder>/<name>.jpg`."""
     from PIL import Image
 
     from fer_ensemble.faces.drawing import draw_faces
 
-    path = pathlib.Path(folder) / f"{name}.jpg"
+    path = annotated_path(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         Image.fromarray(draw_faces(picture, faces, class_names)).save(temporary, quality=92)

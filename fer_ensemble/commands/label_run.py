@@ -5,14 +5,16 @@ import dataclasses
 import functools
 import hashlib
 import itertools
+import math
 import pathlib
 import sys
 
-from fer_ensemble.base.errors import EXIT_ERROR, TOLD_ERRORS, UserError
+from fer_ensemble.base.errors import EXIT_ERROR, UserError
 from fer_ensemble.commands.label_inputs import boxes_of, is_video, list_inputs, read_boxes
 from fer_ensemble.commands.label_outputs import (
     JsonDocument,
     Table,
+    annotated_path,
     write_annotated,
     write_crops,
     write_explanations,
@@ -34,7 +36,10 @@ def label(arguments, options, classifier=None):
         OSError: If an output cannot be written.
         UserError: If an option is wrong, or an output was made otherwise.
     """
-    names = list_inputs(arguments)
+    outputs = [folder for folder in (options.annotate, options.crops, options.explain) if folder]
+    names = list_inputs(arguments, outputs)
+    _check_videos(options)
+    _check_annotated(options.annotate, names)
     if options.threads < 0:
         raise UserError(f"`threads` must be at least 1, or 0 for all cores. Received: {options.threads}.")
     if options.faces == "whole" and options.boxes:
@@ -107,13 +112,14 @@ class _Run:
             problem, outputs = None, VideoOutputs(self.classifier, path, name, self.options)
             faces = 0
             try:
+                _check_there(path)
                 for frame in outputs.frames():
                     records = [face.to_record(path) for face in frame.faces]
                     faces += len(records)
                     self._write(path, records, None, frame.index, frame.time)
                     if self.options.json:
                         self.shown.add(path, records, None)
-            except TOLD_ERRORS as error:
+            except UserError as error:  # an output that cannot be written is no problem of the video
                 problem = describe_problem(error, path)
             if problem or not outputs.seen:
                 problem = problem or "a video without a frame"
@@ -160,6 +166,36 @@ class _Run:
         self.read += problem is None
         self.faceless += problem is None and not faces
         self.unreadable += problem is not None
+
+
+def _check_there(path):
+    try:
+        with pathlib.Path(path).open("rb"):
+            pass
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from error
+
+
+def _check_videos(options):
+    from fer_ensemble.faces.video import Every
+
+    Every.parse(options.every)
+    if not 0 <= options.smooth < math.inf:
+        raise UserError(f"`smooth` must be seconds, 0 or more. Received: {options.smooth}.")
+
+
+def _check_annotated(folder, names):
+    """Sees to it that no picture is written over by its copy with labels."""
+    if not folder:
+        return
+    sources = {pathlib.Path(path).resolve() for path in names}
+    for path, name in names.items():
+        target = annotated_path(folder, name, is_video(path))
+        if target.resolve() in sources:
+            raise UserError(
+                f"`annotate` must be a folder where none of the pictures is. Received: {folder}, in which "
+                f"{target} would be written over. Choose another."
+            )
 
 
 def _load(options):

@@ -5,7 +5,7 @@ import pathlib
 from fer_ensemble.base.atomic_files import write_text
 from fer_ensemble.classifier.video import label_frames
 from fer_ensemble.classifier.video_summary import VideoSummary
-from fer_ensemble.commands.label_outputs import write_crops
+from fer_ensemble.commands.label_outputs import annotated_path, write_crops
 from fer_ensemble.report.video_page import format_time, format_video_page
 
 
@@ -28,7 +28,7 @@ class VideoOutputs:
         if options.annotate:
             from fer_ensemble.faces.annotated_video import annotate_video
 
-            output = pathlib.Path(options.annotate) / f"{self._name}.mp4"
+            output = annotated_path(options.annotate, self._name, video=True)
             frames = annotate_video(self._path, output, frames, classifier.class_names)
         for frame in frames:
             self.seen += 1

@@ -152,11 +152,26 @@ def test_whole_faces_boxes_a_list_on_standard_input_and_patterns(label, pictures
         (["x.png", "--detection_size=3"], "32 to 8192"),
         (["x.png", "--boxes=nowhere.csv"], "nowhere.csv"),
         (["x.png", "--csv=a", "--jsonl=a"], "two files"),
+        (["x.png", "--every=0"], "`every` must be"),
     ],
 )
 def test_what_is_wrong_is_one_line_on_stderr(label, arguments, message):
     answer = label(*arguments)
     assert answer.returncode == 1 and message in answer.stderr and len(answer.stderr.splitlines()) == 1
+
+
+def test_annotated_pictures_never_replace_the_pictures_and_are_not_labelled_themselves(label, pictures, tmp_path):
+    (tmp_path / "own").mkdir()
+    content = (pictures / "b" / "one.png").read_bytes()
+    PIL.Image.open(pictures / "b" / "one.png").save(tmp_path / "own" / "me.jpg")
+    before = (tmp_path / "own" / "me.jpg").read_bytes()
+    answer = label("own", "--annotate=own")
+    assert answer.returncode == 1 and "would be written over" in answer.stderr
+    assert (tmp_path / "own" / "me.jpg").read_bytes() == before
+    (tmp_path / "own" / "other.png").write_bytes(content)
+    for _ in range(2):
+        answer = label("own", "--annotate=own/seen", "--crops=own/crops")
+        assert "2 faces in 2 files" in answer.stderr, answer.stderr
 
 
 def test_a_file_that_is_not_there_is_named(label):

@@ -13,7 +13,7 @@ class Table:
     """Prints a line for each face, as it comes."""
 
     def __init__(self, names):
-        self._width = min(_WIDEST, max(len("file"), *map(len, names)))
+        self._width = min(_WIDEST, max(map(len, ["file", *names])))
         print(f"{'file':{self._width}}  face  expression  probability")
 
     def add(self, file, records, problem):

@@ -4,8 +4,10 @@ import functools
 import pathlib
 
 from fer_ensemble.base import streams
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.classifier.classifier import Classifier
 from fer_ensemble.commands.label import LabelOptions
+from fer_ensemble.commands.label_inputs import list_inputs
 from fer_ensemble.commands.label_run import label
 
 NAME = "photos.csv"
@@ -16,10 +18,13 @@ def check_photos(paths) -> None:
 
     Raises:
         FileNotFoundError: If one is not.
+        UserError: If there is no photo in them.
     """
     for path in map(pathlib.Path, paths):
         if not path.exists():
             raise FileNotFoundError(f"There is no photo or folder {path}.")
+    if not list_inputs([str(path) for path in paths]):
+        raise UserError("`images` must name at least one readable photo (jpg, png, ...). Received: none.")
 
 
 def report_photos(network, paths, output: pathlib.Path, views: str = "none", faces: str = "detect"):

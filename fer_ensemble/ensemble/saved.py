@@ -160,6 +160,9 @@ class Ensemble:
 def _check_model(folder, path, expected):
     advice = f"Where its training is complete, choose weights anew: python predict.py --ensemble {folder}"
     if not path.is_file():
+        exported = pathlib.Path(folder) / "ensemble.onnx"
+        if exported.is_file():
+            advice = f"The same networks are in {exported}: load that."
         raise FileNotFoundError(f"There is no {path}, which {NAME} names. {advice}")
     if hash_file(path) != expected:
         raise UserError(f"{path} is not the network that {NAME} names (SHA-256). {advice}")

@@ -132,7 +132,10 @@ def test_another_network_than_the_saved_one_is_refused(copy):
     with pytest.raises(UserError, match=r"exp_1/cnn_0/model\.keras is not the network that ensemble\.json names"):
         Ensemble.load(copy)
     (copy / "exp_1" / "cnn_0" / "model.keras").unlink()
-    with pytest.raises(FileNotFoundError, match=r"There is no .*exp_1/cnn_0/model\.keras"):
+    with pytest.raises(FileNotFoundError, match=r"There is no .*exp_1/cnn_0/model\.keras.* choose weights anew"):
+        Ensemble.load(copy)
+    (copy / "ensemble.onnx").touch()
+    with pytest.raises(FileNotFoundError, match=r"The same networks are in .*ensemble\.onnx: load that"):
         Ensemble.load(copy)
 
 

@@ -30,9 +30,11 @@ def _run(load, program):
         # Nothing may be raised in the middle of an import: what is half imported would be told as broken.
         with stop_signals.deferred():
             from fer_ensemble.base import streams
+            from fer_ensemble.commands.home import provide_home
 
             streams.guard()
             _check_folder()
+            provide_home()
             run = load()
         sys.exit(run())
     except stop_signals.Stopped as stopped:

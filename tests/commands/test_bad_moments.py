@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,6 +95,47 @@ def test_a_folder_that_is_gone_is_told_in_one_line(tmp_path):
     assert answer.returncode == 1 and answer.stdout == ""
     assert answer.stderr.startswith("model_train.py: error: the folder that this was started in is gone. ")
     assert answer.stderr.count("\n") == 1
+
+
+def as_nobody(*command, **environment):
+    """Runs a command without HOME, as a user whom the system does not know, but who may read what we may."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("HOME", "USER", "LOGNAME")}
+    answer = subprocess.run(
+        ["unshare", "--user", "--map-user=54321", *map(str, command)],
+        env={**kept, "PYTHONPATH": str(REPOSITORY), **environment},
+        **{"cwd": REPOSITORY, "capture_output": True, "text": True, "timeout": PATIENCE, "check": False},
+    )
+    if answer.stderr.startswith("unshare:"):
+        pytest.skip(f"no users can be made up here: {answer.stderr}")
+    return answer
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="unshare is Linux's")
+def test_who_has_no_home_gets_one_of_their_own(tmp_path):
+    code = """
+import os, stat, sys
+sys.argv = ["fer_ensemble", "--version"]
+from fer_ensemble.commands.start import run_dispatcher
+try: run_dispatcher()
+finally: print(os.environ["HOME"], oct(os.stat(os.environ["HOME"]).st_mode & 0o777))
+"""
+    for _ in range(2):
+        answer = as_nobody(sys.executable, "-c", code, TMPDIR=str(tmp_path))
+        assert answer.stdout.splitlines()[1:] == [f"{tmp_path / 'fer-ensemble-54321'} 0o700"], answer.stderr
+    # One that others can write to is not taken.
+    (tmp_path / "fer-ensemble-54321").chmod(0o777)
+    answer = as_nobody(sys.executable, "-c", code, TMPDIR=str(tmp_path))
+    (home,) = {line.split()[0] for line in answer.stdout.splitlines()[1:]}
+    assert home.startswith(str(tmp_path)) and home != str(tmp_path / "fer-ensemble-54321")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("unshare"), reason="unshare is Linux's")
+def test_who_has_no_home_can_train(tmp_path):
+    flags = ("--epochs=1", "--width=4", "--input_size=16", f"--experiments={tmp_path}")
+    answer = as_nobody(sys.executable, "model_train.py", *flags, TMPDIR=str(tmp_path))
+    assert answer.returncode == 0, answer.stderr
+    assert (tmp_path / "exp_0" / "cnn_0" / "member.json").exists()
 
 
 def test_another_python_is_told_which_environment_to_take():

@@ -4,9 +4,10 @@ import numpy as np
 
 from fer_ensemble import __version__
 from fer_ensemble.data.copies import find_copies
-from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS, TRAINING, UNLABELLED
+from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS, TRAINING, UNLABELLED, Dataset
 from fer_ensemble.evaluation.network_scores import describe_network
 from fer_ensemble.export import card_words
+from fer_ensemble.export.source import Source
 from fer_ensemble.scoring.calibration import calibration_bins, calibration_error, fit_calibration
 from fer_ensemble.scoring.metrics import score, wilson_interval
 
@@ -14,7 +15,7 @@ PUBLIC = SPLITS[PUBLIC_TEST]
 _SCORES = ("images", "accuracy", "interval", "top2", "balanced_accuracy", "macro_f1", "log_loss", "brier")
 
 
-def make_card(source, dataset, probabilities, file, latency):
+def make_card(source: Source, dataset: Dataset, probabilities: np.ndarray, file: dict, latency: dict) -> dict:
     """Makes the card of a single network.
 
     Args:
@@ -81,7 +82,7 @@ def make_card(source, dataset, probabilities, file, latency):
     }
 
 
-def describe_training(provenance, dataset):
+def describe_training(provenance: dict, dataset: Dataset) -> str:
     """Says in a few sentences what a member was trained on."""
     settings = provenance["settings"]
     labelled = int((dataset.labels[dataset.split(TRAINING)] != UNLABELLED).sum())

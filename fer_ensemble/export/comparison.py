@@ -32,7 +32,7 @@ class Comparison:
     accuracy: float | None
 
 
-def compare(source, exported, labels):
+def compare(source, exported, labels) -> Comparison:
     """Compares probabilities.
 
     Args:
@@ -62,7 +62,7 @@ def compare(source, exported, labels):
     )
 
 
-def check(comparison, quantize, most_loss):
+def check(comparison: Comparison, quantize: str, most_loss: float) -> None:
     """Checks that an export changed no more than it may.
 
     Args:
@@ -96,7 +96,7 @@ def check(comparison, quantize, most_loss):
             )
 
 
-def describe(comparison):
+def describe(comparison: Comparison) -> str:
     """Says in a line what a `Comparison` found."""
     text = (
         f"{comparison.faces:,} faces: largest difference of a probability {comparison.difference:.2g}, "

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import shutil
 import tempfile
@@ -10,7 +11,7 @@ import numpy as np
 
 from fer_ensemble.base.atomic_files import write_text
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.data.dataset import PUBLIC_TEST, TRAINING
+from fer_ensemble.data.dataset import PUBLIC_TEST, TRAINING, Dataset
 from fer_ensemble.export import runtimes
 from fer_ensemble.export.comparison import Comparison, check, compare
 from fer_ensemble.export.graph import build_graph
@@ -65,7 +66,7 @@ class TestFaces:
     __test__ = False  # pytest takes it for a test
 
 
-def choose_test_faces(source, dataset=None):
+def choose_test_faces(source: Source, dataset: Dataset | None = None) -> TestFaces:
     """Chooses the faces that an export is compared on: PublicTest's, or, without data, drawn ones.
 
     Args:
@@ -99,7 +100,14 @@ def choose_test_faces(source, dataset=None):
     return TestFaces(dataset.images[tested], dataset.labels[tested], dataset.images[chosen])
 
 
-def export(source: Source, output, format, quantize="none", test=None, most_loss=0.5) -> Comparison:
+def export(
+    source: Source,
+    output: str | os.PathLike,
+    format: str,
+    quantize: str = "none",
+    test: TestFaces | None = None,
+    most_loss: float = 0.5,
+) -> Comparison:
     """Exports a network or an ensemble.
 
     Args:

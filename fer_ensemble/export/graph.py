@@ -4,7 +4,7 @@ import numpy as np
 
 from fer_ensemble.models.device import keras
 from fer_ensemble.models.folding import fold_model, fold_weights
-from fer_ensemble.scoring.calibration import LEAST_SHARE
+from fer_ensemble.scoring.calibration import LEAST_SHARE, Calibration
 from fer_ensemble.scoring.metrics import SMALLEST_PROBABILITY
 
 FACES = "faces"
@@ -14,7 +14,7 @@ CLASS_MAPS = "class_maps"
 layers, ops = keras.layers, keras.ops
 
 
-def build_graph(models, weights, calibration, views="none"):
+def build_graph(models: list, weights, calibration: Calibration, views: str = "none") -> keras.Model:
     """Builds what is exported.
 
     Args:
@@ -61,7 +61,7 @@ def build_graph(models, weights, calibration, views="none"):
     return graph
 
 
-def fold_to_logits(model, name):
+def fold_to_logits(model: keras.Model, name: str) -> keras.Model:
     """Returns a saved model without its softmax, its batch normalisation folded, with weights of its own.
 
     Raises:
@@ -77,7 +77,7 @@ def fold_to_logits(model, name):
     return folded
 
 
-def find_class_maps(core):
+def find_class_maps(core: keras.Model) -> keras.KerasTensor | None:
     """Makes the class maps of a network with global pooling: which cell of the last feature map speaks for what.
 
     Args:

@@ -15,7 +15,9 @@ from fer_ensemble.models.device import keras
 INTEGER_OPERATIONS = ("CONV_2D", "ADD", "MAX_POOL_2D")
 
 
-def write_litert(graph, path, quantize="none", calibration_faces=None):
+def write_litert(
+    graph: keras.Model, path: pathlib.Path, quantize: str = "none", calibration_faces: np.ndarray | None = None
+) -> None:
     """Writes a graph as a `.tflite` file, with `probabilities` as its only output.
 
     Args:

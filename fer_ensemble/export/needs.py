@@ -14,7 +14,7 @@ _MODULES = {
 }
 
 
-def check_packages(format, quantize):
+def check_packages(format: str, quantize: str) -> None:
     """Checks, before anything heavy is imported, that a format can be written here.
 
     Args:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging
+import os
 import pathlib
 import tempfile
 import warnings
@@ -20,7 +21,9 @@ HALVED_FROM = 256  # values
 RANGE = 99.99  # percent of the values that an int8 range holds; the rest is cut off
 
 
-def write_onnx(graph, path, facts, quantize="none", calibration_faces=None):
+def write_onnx(
+    graph, path: pathlib.Path, facts: dict, quantize: str = "none", calibration_faces: np.ndarray | None = None
+) -> None:
     """Writes a graph as an ONNX file.
 
     Args:
@@ -50,7 +53,7 @@ def write_onnx(graph, path, facts, quantize="none", calibration_faces=None):
         temporary.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def read_facts(path):
+def read_facts(path: str | os.PathLike) -> dict | None:
     """Returns the facts in the metadata of an ONNX file, or None where there are none."""
     import onnx
 
@@ -58,7 +61,7 @@ def read_facts(path):
     return json.loads(properties[METADATA_KEY]) if METADATA_KEY in properties else None
 
 
-def halve_weights(model):
+def halve_weights(model) -> None:
     """Stores the large float32 weights of an ONNX model in float16, each followed by a cast to float32.
 
     ONNX Runtime casts them once, when it loads the file, so that it computes as before.

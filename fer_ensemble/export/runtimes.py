@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from fer_ensemble.export.graph import FACES, PROBABILITIES
 BATCH_SIZE = 64  # faces
 
 
-def open_onnx(path, threads=0):
+def open_onnx(path: str | os.PathLike, threads: int = 0) -> Callable:
     """Opens an ONNX file in ONNX Runtime.
 
     Args:
@@ -31,7 +32,7 @@ def open_onnx(path, threads=0):
     return lambda faces: session.run([PROBABILITIES], {FACES: faces})[0]
 
 
-def open_litert(path, threads=0):
+def open_litert(path: str | os.PathLike, threads: int = 0) -> Callable:
     """Opens a `.tflite` file in the LiteRT interpreter of `ai-edge-litert`; see `open_onnx`."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -51,7 +52,7 @@ def open_litert(path, threads=0):
     return run
 
 
-def open_saved_model(path, threads=0):
+def open_saved_model(path: str | os.PathLike, threads: int = 0) -> Callable:
     """Opens a SavedModel in TensorFlow; see `open_onnx`. TensorFlow's threads are set once for the process."""
     import tensorflow as tf
 
@@ -59,7 +60,7 @@ def open_saved_model(path, threads=0):
     return lambda faces: serve(**{FACES: tf.constant(faces)})[PROBABILITIES].numpy()
 
 
-def open_keras(path, threads=0):
+def open_keras(path: str | os.PathLike, threads: int = 0) -> Callable:
     """Opens a `.keras` file in Keras, in safe mode; see `open_onnx`."""
     import keras
 
@@ -67,7 +68,7 @@ def open_keras(path, threads=0):
     return lambda faces: model.predict_on_batch(faces)[PROBABILITIES]
 
 
-def predict(run, faces, batch_size=BATCH_SIZE):
+def predict(run: Callable, faces: np.ndarray, batch_size: int = BATCH_SIZE) -> np.ndarray:
     """Runs one of the functions above on any number of faces; float32, shape `(faces, classes)`."""
     with contextlib.redirect_stderr(io.StringIO()):
         return np.concatenate([run(faces[at : at + batch_size]) for at in range(0, len(faces), batch_size)])

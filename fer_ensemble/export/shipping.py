@@ -7,10 +7,12 @@ import platform
 import statistics
 import time
 
+import numpy as np
+
 from fer_ensemble.base.atomic_files import hash_file, replacing, write_text
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.classifier.card import CARD_JSON, CARD_TEXT, format_card
-from fer_ensemble.data.dataset import PUBLIC_TEST
+from fer_ensemble.data.dataset import PUBLIC_TEST, Dataset
 from fer_ensemble.export import runtimes
 from fer_ensemble.export.card import make_card
 from fer_ensemble.export.exporting import choose_test_faces, export
@@ -23,7 +25,12 @@ MOST_BYTES = 2_000_000
 ROUNDS = 31
 
 
-def ship(folder, dataset, assets, calibrated_like=None):
+def ship(
+    folder: str | os.PathLike,
+    dataset: Dataset,
+    assets: str | os.PathLike,
+    calibrated_like: str | os.PathLike | None = None,
+) -> dict:
     """Writes what ships: `network.onnx` (16-bit weights), `network.keras`, `card.json` and `card.md`.
 
     Args:
@@ -65,7 +72,7 @@ def ship(folder, dataset, assets, calibrated_like=None):
     return card
 
 
-def measure_speed(path, faces, rounds=ROUNDS):
+def measure_speed(path: pathlib.Path, faces: np.ndarray, rounds: int = ROUNDS) -> dict:
     """Measures an ONNX file on one thread, for the card: see `make_card`.
 
     What is measured is time of the processor, which is what it takes on a machine that does nothing else.

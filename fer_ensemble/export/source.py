@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import pathlib
 
 import numpy as np
@@ -51,15 +52,15 @@ class Source:
     held_out: np.ndarray | None = None
 
     @functools.cached_property
-    def calibration(self):
+    def calibration(self) -> Calibration:
         """The `Calibration` of the weighted mean."""
         return Calibration(**self.facts["calibration"])
 
-    def predict(self, faces):
+    def predict(self, faces: np.ndarray) -> np.ndarray:
         """Predicts faces as Keras does, nothing folded: float32, shape `(faces, classes)`, calibrated."""
         return self.calibration.apply(self.average(faces)).astype(np.float32)
 
-    def average(self, faces):
+    def average(self, faces: np.ndarray) -> np.ndarray:
         """As `predict`, but not calibrated: float64."""
         mean = 0.0
         for model, weight in zip(self.models, self.weights, strict=True):
@@ -68,7 +69,7 @@ class Source:
         return mean
 
 
-def load_source(model):
+def load_source(model: str | os.PathLike) -> Source:
     """Loads what is to be exported.
 
     Args:
@@ -97,7 +98,7 @@ def load_source(model):
     raise FileNotFoundError(f"There is no folder {folder} to export.")
 
 
-def load_member(folder, calibrated_like=None):
+def load_member(folder: str | os.PathLike, calibrated_like: str | os.PathLike | None = None) -> Source:
     """Loads a member.
 
     Args:
@@ -153,7 +154,7 @@ def _name(record):
     return directory.member_name(settings["fold"], f"{settings['model']}_{settings['replica']}")
 
 
-def make_facts(class_names, calibration, unsure_below, sha256, provenance):
+def make_facts(class_names, calibration: Calibration, unsure_below: float, sha256: str, provenance: dict) -> dict:
     """Returns what an exported file says of itself.
 
     Args:

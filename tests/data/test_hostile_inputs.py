@@ -17,7 +17,8 @@ from PIL import Image
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset_file import FORMAT
-from fer_ensemble.data.readers import unpacking
+from fer_ensemble.data.readers import bad_rows as bad_rows_module
+from fer_ensemble.data.readers import csv_rows, unpacking
 from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.store import convert_inputs, load_dataset
 
@@ -245,6 +246,17 @@ def test_a_named_pipe_is_refused_and_one_in_a_folder_is_passed_over(tmp_path):
         load_dataset(tmp_path / "pipe.csv")
     (tmp_path / "faces.csv").write_text(CSV)
     assert len(load_dataset(tmp_path).images) == 2
+
+
+def test_lines_and_bad_rows_have_bounds(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_rows, "MAXIMUM_LINES", 50)
+    (tmp_path / "f.csv").write_text(CSV + "\n" * 100)
+    with pytest.raises(UserError, match=r"f\.csv: expected at most 50 lines"):
+        load_dataset(tmp_path / "f.csv")
+    monkeypatch.setattr(bad_rows_module, "MAXIMUM_BAD_ROWS", 5)
+    (tmp_path / "f.csv").write_text(CSV + "x,y,z\n" * 20)
+    with pytest.raises(UserError, match=r"at most 5 bad rows. Received: more, the first in row 2: expected"):
+        convert_inputs([tmp_path / "f.csv"], BadRows(skip=True))
 
 
 @pytest.mark.parametrize("target", ["gone.png", "2.png"])

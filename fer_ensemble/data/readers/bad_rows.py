@@ -8,6 +8,8 @@ from typing import BinaryIO
 from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.base.errors import UserError
 
+MAXIMUM_BAD_ROWS = 100_000  # that are left out; with more, it is another kind of file
+
 
 @dataclasses.dataclass
 class BadRows:
@@ -47,6 +49,11 @@ class BadRows:
             raise UserError(
                 f"{file}, row {row}{place}: {problem} {fix}, or leave out what is bad: "
                 "python -m fer_ensemble.data INPUT --output=NEW.h5 --skip_bad_rows"
+            )
+        if len(self.found) == MAXIMUM_BAD_ROWS:
+            raise UserError(
+                f"{file}: expected at most {MAXIMUM_BAD_ROWS:,} bad rows. Received: more, the first in row "
+                f"{self.found[0][1]}: {self.found[0][2]}"
             )
         self.found.append((file, row, problem))
 

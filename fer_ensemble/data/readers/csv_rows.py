@@ -10,7 +10,8 @@ from typing import BinaryIO
 from fer_ensemble.base.errors import UserError
 
 MAXIMUM_LINE = 1_000_000  # bytes; a row of FER2013 has at most 9,300
-_MAXIMUM_LINES = 100  # of one row, where a field in quotes goes over several
+MAXIMUM_LINES = 10_000_000  # of a file, so that empty ones end some time
+_LINES_OF_ROW = 100  # at most, where a field in quotes goes over several
 
 
 @dataclasses.dataclass
@@ -78,7 +79,7 @@ def read_rows(stream: BinaryIO, name: str, columns: list[str]) -> Iterator[Row]:
         `Row`s, bad ones included.
 
     Raises:
-        UserError: If a line is longer than `MAXIMUM_LINE`.
+        UserError: If a line is longer than `MAXIMUM_LINE`, or there are more than `MAXIMUM_LINES`.
     """
     lines = _Lines(stream, name)
     number = 0
@@ -119,6 +120,10 @@ class _Lines:
 
     def _read_on(self):
         self._read += 1
+        if self._read > MAXIMUM_LINES:
+            raise UserError(
+                f"{self._name}: expected at most {MAXIMUM_LINES:,} lines. Received: more. Divide the file."
+            )
         return _read_line(self._stream, self._name, self._read)
 
 
@@ -150,7 +155,7 @@ def _split_quoted(line, lines):
         while True:  # to the next line with a quote
             following = lines.look(further)
             further += 1
-            if not following or further == _MAXIMUM_LINES:
+            if not following or further == _LINES_OF_ROW:
                 raise ValueError('expected a closing quote ("). Received: none.')
             text += _decode(following)
             if b'"' in following:

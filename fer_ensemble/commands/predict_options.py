@@ -124,11 +124,27 @@ def main(arguments):
         from fer_ensemble.commands.network_results import load_single, report_network
         from fer_ensemble.commands.predict import parse_splits
 
+        _check_alone(options)
         splits = parse_splits(options.splits)
         return report_network(load_single(options.network), splits, options.data, options.output)
     from fer_ensemble.commands.predict import report_ensemble
 
     return report_ensemble(options)
+
+
+def _check_alone(options):
+    """Raises UserError if an option is given that has a meaning for an ensemble alone."""
+    kept = ("ensemble", "splits", "data", "network", "output", "precision", "faces")
+    given = [
+        field.name
+        for field in dataclasses.fields(options)
+        if field.name not in kept and getattr(options, field.name) != field.default
+    ]
+    if given:
+        raise UserError(
+            f"`network` alone takes --splits, --data and --output. Received: --{', --'.join(given)}, which are of "
+            "ensembles. Leave them out, or name one with --ensemble."
+        )
 
 
 def predict_photos(options, paths):

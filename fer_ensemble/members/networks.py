@@ -35,6 +35,7 @@ class Networks:
         self._saved = {}  # as they were saved
         self._folded = {}  # with the batch normalisation folded
         self._views = {}  # those, behind each number of views
+        self._held = {}  # the weights that each of them has now
 
     def read(self, path) -> Weights:
         """Reads a member's model, which `put` then brings into its network.
@@ -52,9 +53,11 @@ class Networks:
                 self._folded[architecture] = fold_model(self._saved[architecture], self.precision)
         else:
             self._saved[architecture].load_weights(path)
+        self._held.pop(architecture, None)
         fold_weights(self._saved[architecture], self._folded[architecture])
         folded = self._folded[architecture]
-        return Weights(architecture, folded.get_weights(), folded.output_shape[-1])
+        self._held[architecture] = Weights(architecture, folded.get_weights(), folded.output_shape[-1])
+        return self._held[architecture]
 
     def forget_saved(self) -> None:
         """Frees what only reading takes: the unfolded networks."""
@@ -72,7 +75,9 @@ class Networks:
         from fer_ensemble.models.device import compile_options
 
         folded = self._folded[weights.architecture]
-        folded.set_weights(weights.arrays)
+        if self._held.get(weights.architecture) is not weights:
+            folded.set_weights(weights.arrays)
+            self._held[weights.architecture] = weights
         key = weights.architecture, views
         if key not in self._views:
             network = average_views(folded, views)

@@ -339,6 +339,8 @@ def test_photos_of_any_kind_are_predicted_and_unreadable_ones_named(ensemble, ru
         (["--ensemble={ensemble}", "--output={ensemble}/scores.json/there"], "Not a directory"),
         (["--ensemble={ensemble}", "--tta=flip"], "`tta` must be none without `data`"),
         (["--ensemble={ensemble}", "photo.jpg"], "takes photos only after --images"),
+        (["--network=x.onnx", "--weights=equal"], "`network` alone takes --splits, --data and --output"),
+        (["--network={empty}/none.keras"], "No such file"),
     ],
 )
 def test_bad_input_gets_one_line(trained, run_command, tmp_path, flags, message):

@@ -58,7 +58,10 @@ def run(folder, output, stop_at):
     """Runs the command, kills it when the output has so many bytes; returns (rows written, MB) over time."""
     command = [sys.executable, "-m", "fer_ensemble", "label", str(folder), f"--csv={output}"]
     begun = time.monotonic()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     memory = []
     while process.poll() is None:
         time.sleep(0.1)

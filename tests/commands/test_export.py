@@ -46,7 +46,8 @@ def test_what_is_wrong_is_told_in_a_line(arguments, message, verb):
     pytest.importorskip("tf2onnx")
     answer = verb(*arguments)
     assert answer.returncode == 1
-    assert message in answer.stderr and len(answer.stderr.splitlines()) == 1
+    # The tests' own TensorFlow may have told this process to show its messages, which then come first.
+    assert message in answer.stderr.splitlines()[-1] and "Traceback" not in answer.stderr
 
 
 def test_on_jax_alone_export_says_what_it_takes(verb):

@@ -149,11 +149,13 @@ def _measure_robustness(named, faces, options, folder):
     path = folder / "robustness.json"
     known = read_known(path, named.sha256)
     if known is None or known["faces_sha256"] != faces.fingerprint:
-        known = _ask_corrupted(named, faces, options.seed)
-    robustness = compare_with_baseline(known, baseline)
-    write_text(path, json.dumps(robustness, indent=1) + "\n")
-    header, *rows = table_of(robustness)
-    write_csv(folder / "robustness.csv", header, rows)
+        robustness = compare_with_baseline(_ask_corrupted(named, faces, options.seed), baseline)
+    else:
+        robustness = compare_with_baseline(known, baseline)
+    if robustness != known:
+        write_text(path, json.dumps(robustness, indent=1) + "\n")
+        header, *rows = table_of(robustness)
+        write_csv(folder / "robustness.csv", header, rows)
     return robustness
 
 

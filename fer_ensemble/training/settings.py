@@ -382,6 +382,7 @@ def _check(name, value, limits):
     if below is not None and value >= below:
         raise UserError(f"`{name}` must be below {below:g}. Received: {_brief(value)}.")
     if most is not None and value > most:
-        raise UserError(f"`{name}` must be at most {most:,}. Received: {_brief(value)}.")
+        limit = f"{most:,}" if isinstance(most, int) else f"{most:g}"
+        raise UserError(f"`{name}` must be at most {limit}. Received: {_brief(value)}.")
     if isinstance(value, int) and value > LARGEST:
         raise UserError(f"`{name}` must be at most {LARGEST:,}. Received: {_brief(value)}.")

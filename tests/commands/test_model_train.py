@@ -7,7 +7,7 @@ import pytest
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--fold=4"], "`fold` must be below 4. Received: 4."),
+        (["--fold=4"], "`fold` must be 0..3, two of these such as 0,1, or none. Received: 4."),
         (["--fold=some"], "--fold=some"),
         (["--fold=2", "--holdout=0.2"], "`holdout` must be 0 beside a fold, which is held out already."),
         (["--fold=none", "--schedule=plateau"], "`schedule` plateau needs held-out images"),

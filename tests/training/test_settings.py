@@ -24,7 +24,8 @@ LIMITS = [
     ("weight_decay", -0.1, "at least 0"), ("clip_norm", -0.5, "at least 0"), ("ema", -0.1, "at least 0"),
     ("clip_value", -0.5, "at least 0"), ("decay_factor", -0.1, "at least 0"), ("decay_factor", 1.0, "below 1"),
     ("patience", 0, "at least 1"), ("crop_padding", -1, "at least 0"), ("crop_padding", 48, "below 48"),
-    ("ema", 1.0, "below 1"), ("epochs", 0, "at least 1"), ("batch_size", 1, "at least 2"),
+    ("ema", 1.0, "below 1"), ("epochs", 0, "at least 1"),
+    ("epochs", 2_000_000, "at most 1,000,000"), ("batch_size", 1, "at least 2"),
     ("label_smoothing", -0.1, "at least 0"), ("label_smoothing", 1.0, "below 1"), ("shift", -0.1, "at least 0"),
     ("shift", 1.0, "below 1"), ("rotation", -1.0, "at least 0"), ("rotation", 180.5, "at most 180"),
     ("zoom", -0.1, "at least 0"), ("zoom", 1.0, "below 1"), ("erasing", -0.1, "at least 0"),
@@ -48,16 +49,20 @@ CHOICES = {
 FIELDS = {field.name: field for field in dataclasses.fields(TrainingSettings)}
 
 
+def shown(value):
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 @pytest.mark.parametrize(("name", "value", "limit"), LIMITS)
 def test_a_value_beyond_its_limit_is_told(name, value, limit):
     with pytest.raises(ValueError) as error:
         TrainingSettings(**{name: value})
-    assert str(error.value) == f"`{name}` must be {limit}. Received: {value:g}."
+    assert str(error.value) == f"`{name}` must be {limit}. Received: {shown(value)}."
 
 
 def test_the_table_above_has_every_limit():
     declared = {
-        (name, f"{words} {field.metadata[key]:g}")
+        (name, f"{words} {field.metadata[key]:,}".removesuffix(".0"))
         for name, field in FIELDS.items()
         for key, words in (("least", "at least"), ("below", "below"), ("most", "at most"))
         if field.metadata[key] is not None

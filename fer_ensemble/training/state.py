@@ -35,7 +35,7 @@ def read_notes(path: pathlib.Path) -> dict | None:
     """
     if not path.exists():
         return None
-    with _damage_is_told(path), np.load(path) as saved:
+    with _damage_as_user_error(path), np.load(path) as saved:
         return json.loads(str(saved["notes"]))
 
 
@@ -53,7 +53,7 @@ def load_state(path: pathlib.Path, variables: list) -> None:
     Raises:
         UserError: If the file is damaged, or is the state of another network or optimiser.
     """
-    with _damage_is_told(path), np.load(path) as saved:
+    with _damage_as_user_error(path), np.load(path) as saved:
         values = [saved[f"{number:05d}"] for number in range(len(saved.files) - 1)]
     if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
         raise UserError(
@@ -65,7 +65,7 @@ def load_state(path: pathlib.Path, variables: list) -> None:
 
 
 @contextlib.contextmanager
-def _damage_is_told(path):
+def _damage_as_user_error(path):
     try:
         yield
     except Exception as error:  # whatever NumPy, zipfile and json find wrong with it

@@ -6,7 +6,7 @@ import functools
 import pathlib
 import sys
 
-from absl import app, flags
+from absl import app, command_name, flags
 
 from fer_ensemble.base import stop_signals, streams
 from fer_ensemble.base.errors import EXIT_ERROR, EXIT_HELD, EXIT_SIGNAL, TOLD_ERRORS, HeldError, UserError
@@ -109,6 +109,8 @@ def run(main, arguments=None):
 def _call(main, arguments):
     try:
         stop_signals.raise_stopped()
+        # absl names the process after the command. SLURM does not find, nor signal, one whose name has a blank.
+        command_name.set_kernel_process_name(sys.argv[0].rpartition("/")[2].replace(" ", "-"))
         return main(arguments)
     except stop_signals.Stopped as stopped:
         return _tell(stopped, EXIT_SIGNAL + stopped.signal)

@@ -77,12 +77,12 @@ def disturbed(experiments):
     first = splitscript(experiments, *SBATCH, "--")
     (array,) = {name.partition("_")[0] for name in jobs() if "_" in name}
     again = splitscript(experiments, *SBATCH, "--")
-    # Numbers 0 to 3 are cnn_0, one for each fold; 5 to 8 resnet_0, 50 to 53 cnn_1.
+    # Numbers 0 to 3 are cnn_0, one for each fold; 11 to 14 resnet_0, 110 to 113 cnn_1.
     disturb(experiments, array, 0, "scontrol", "requeue")
     disturb(experiments, array, 1, "scancel", "--signal=TERM")
     disturb(experiments, array, 2, "scancel", "--signal=USR1")  # what SLURM itself sends before the time limit
     wait_for("resnet_0", (experiments / "exp_0" / "resnet_0" / "train.log").exists)
-    assert call("scancel", f"{array}_5").returncode == 0
+    assert call("scancel", f"{array}_11").returncode == 0
     wait_for("the end of the array", lambda: not jobs())
     return array, first, again
 
@@ -112,8 +112,8 @@ def test_a_requeued_or_signalled_task_goes_on_and_ends(disturbed, experiments, n
 
 def test_a_cancelled_task_stays_cancelled_and_a_failed_one_failed(disturbed):
     array, *_ = disturbed
-    assert facts(f"{array}_5")["JobState"] == "CANCELLED"
-    job = facts(f"{array}_50")
+    assert facts(f"{array}_11")["JobState"] == "CANCELLED"
+    job = facts(f"{array}_110")
     assert (job["JobState"], job["ExitCode"], job["Restarts"]) == ("FAILED", "1:0", "0")
 
 

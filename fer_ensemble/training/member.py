@@ -15,6 +15,7 @@ from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, UNLABEL
 from fer_ensemble.data.folds import MAXIMUM_FOLDS
 from fer_ensemble.data.store import load_dataset, resolve_dataset
 from fer_ensemble.members import directory
+from fer_ensemble.scoring.metrics import loss_and_accuracy
 from fer_ensemble.training.determinism import make_deterministic
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings, check_start, list_differences
 from fer_ensemble.training.splits import split_training
@@ -58,7 +59,7 @@ def train_member(settings: TrainingSettings, options: TrainingOptions) -> None:
     with directory.held(folder):
         directory.finish_replacement(folder)  # of a process that was killed while it moved the files
         if options.overwrite:
-            _check_start(settings)
+            _check_before_clearing(settings)
             directory.begin_afresh(folder)
         work = directory.work_folder(folder)
         if directory.is_complete(work):
@@ -174,7 +175,7 @@ def _score(part):
     labelled = part.labels != UNLABELLED
     if not labelled.any():
         return None
-    return float((part.probabilities[labelled].argmax(axis=1) == part.labels[labelled]).mean())
+    return loss_and_accuracy(part.probabilities[labelled], part.labels[labelled])[1]
 
 
 def _check_same(folder, identity, saved):
@@ -190,7 +191,7 @@ def _check_same(folder, identity, saved):
         )
 
 
-def _check_start(settings):
+def _check_before_clearing(settings):
     """Finds what would stop the training before anything is removed."""
     from fer_ensemble.models import device  # noqa: F401 - an unknown KERAS_BACKEND, a broken installation
 

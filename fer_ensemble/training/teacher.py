@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.data.dataset import UNLABELLED, Dataset
+from fer_ensemble.data.dataset import TRAINING, Dataset
 from fer_ensemble.data.fold_names import fold_name
 from fer_ensemble.data.folds import load_folds
 from fer_ensemble.members import directory
@@ -26,7 +26,7 @@ def ask_teacher(
         settings: `TrainingSettings` with a teacher.
         dataset: `Dataset`.
         path: The data set's `.h5` file, as for `load_folds`.
-        own: int64, shape `(images,)`, the positions in the data set of the images to train on.
+        own: int64, shape `(images,)`, positions in the data set of the images to train on, all labelled.
 
     Returns:
         `(probabilities, facts)`: float64, shape `(images, classes)`, the calibrated mean of the teacher's networks
@@ -42,8 +42,7 @@ def ask_teacher(
 
         return load_oof(settings.teacher, dataset.rows[own], dataset.class_names, dataset.fingerprint)
     folds, fingerprint = load_folds(dataset, path, FOLDS, settings.fold_seed)
-    fold_of_row = dict(zip(dataset.rows[dataset.split(0)].tolist(), folds.tolist(), strict=True))
-    own_folds = np.array([fold_of_row[row] for row in dataset.rows[own].tolist()])
+    own_folds = folds[np.searchsorted(dataset.split(TRAINING), own)]
     mean = np.zeros((len(own), len(dataset.class_names)))
     hashes = {}
     for fold in sorted(set(own_folds.tolist())):
@@ -54,8 +53,7 @@ def ask_teacher(
             _check_teacher(folder, record, dataset, fingerprint)
             hashes[f"{folder.parent.name}/{folder.name}"] = record["files"][directory.MODEL]
             mean[taught] += _predictions_of(folder, record, dataset.rows[own][taught]) / len(teachers)
-    labels = dataset.labels[own]
-    calibration = fit_calibration(mean[labels != UNLABELLED], labels[labels != UNLABELLED])
+    calibration = fit_calibration(mean, dataset.labels[own])
     facts = {"models": hashes, "calibration": {name: float(value) for name, value in vars(calibration).items()}}
     return calibration.apply(mean), facts
 

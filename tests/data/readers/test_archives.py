@@ -74,12 +74,12 @@ def test_looking_at_the_head_reads_nothing_away(tmp_path):
 @pytest.mark.parametrize(
     "damaged",
     [
-        pack_zip(FILES)[:-30],
-        pack_tar_gz(FILES)[:-20],
-        gzip.compress(b"text" * 99)[:-9],
-        gzip.compress(LONG)[:-1000],
-        pack_zip({"x": LONG}).replace(LONG[90_000:90_010], b"0123456789"),
-        b"\x1f\x8bno",
+        pytest.param(pack_zip(FILES)[:-30], id="zip cut short"),
+        pytest.param(pack_tar_gz(FILES)[:-20], id="tar.gz cut short"),
+        pytest.param(gzip.compress(b"text" * 99)[:-9], id="gz without its end"),
+        pytest.param(gzip.compress(LONG)[:-1000], id="gz without its last 1,000 bytes"),
+        pytest.param(pack_zip({"x": LONG}).replace(LONG[90_000:90_010], b"0123456789"), id="zip with other bytes"),
+        pytest.param(b"\x1f\x8bno", id="gz in its first two bytes only"),
     ],
 )
 def test_a_damaged_archive_is_an_error_that_names_it(tmp_path, damaged):

@@ -55,7 +55,7 @@ WAYS = {
 }
 
 
-def place(face, scale, roll, margin, random):
+def compose(face, scale, roll, margin, random):
     """Returns a picture of the face, enlarged, turned, with room of `margin` sizes around it, and its corner."""
     large = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     size = large.shape[0]
@@ -88,7 +88,7 @@ def main():
     untouched = before == labels
     pictures, found, landmarks, seconds = [], [], [], 0.0
     for face in images:
-        picture, corner = place(face, options.scale, options.roll, options.margin, random)
+        picture, corner = compose(face, options.scale, options.roll, options.margin, random)
         begun = time.perf_counter()
         detections = detector.detect(picture)
         seconds += time.perf_counter() - begun
@@ -103,8 +103,9 @@ def main():
         f"accuracy, untouched: {untouched.mean():.2%}; of the faces that were found: {untouched[hit].mean():.2%}"
     )
     print(f"\n{'way to cut':60} accuracy, its loss in points, and the same answer")
-    for name, way in WAYS.items():
-        crops = [frame.cut_face(picture, way(one)) for picture, one in zip(pictures, found, strict=True) if one]
+    for name, find_frame in WAYS.items():
+        pairs = zip(pictures, found, strict=True)
+        crops = [frame.cut_face(picture, find_frame(one)) for picture, one in pairs if one]
         answers = classifier.predict(np.stack(crops)).argmax(axis=1)
         right = answers == labels[hit]
         lost = right.astype(float) - untouched[hit]

@@ -28,8 +28,8 @@ def main(folders):
     print("\nWithout a face, share of sure answers, %:\n")
     kinds = [one["kind"] for one in found[0][0]["faceless"]["kinds"]]
     rows = []
-    for place, kind in enumerate(kinds):
-        rows.append([kind, *(_percent(scores["faceless"]["kinds"][place]["sure"]) for scores, _ in found)])
+    for index, kind in enumerate(kinds):
+        rows.append([kind, *(_percent(scores["faceless"]["kinds"][index]["sure"]) for scores, _ in found)])
     rows.append(["all", *(_percent(scores["faceless"]["sure"]) for scores, _ in found)])
     rows.append(["AURC, faces", *(_percent(scores["risk"]["aurc"]) for scores, _ in found)])
     rows.append(["AURC, with the crops", *(_percent(scores["faceless"]["risk"]["aurc"]) for scores, _ in found)])

@@ -69,13 +69,13 @@ async def load_with(port, clients, seconds, most, path, kind, questions, check):
     async def client(number):
         nonlocal asked
         connection = Connection(port)
-        place = number
+        index = number
         while time.perf_counter() - start < seconds and asked < most:
             asked += 1
-            place = (place + 7) % len(questions)
+            index = (index + 7) % len(questions)
             began = time.perf_counter()
             try:
-                status, content = await connection.ask(path, questions[place], kind)
+                status, content = await connection.ask(path, questions[index], kind)
             except (OSError, asyncio.IncompleteReadError) as error:
                 tally.failed.append(repr(error))
                 connection.close()
@@ -87,7 +87,7 @@ async def load_with(port, clients, seconds, most, path, kind, questions, check):
                 tally.failed.append(f"{status} {content[:100]}")
             else:
                 tally.seconds.append(time.perf_counter() - began)
-                tally.wrong += not check(place, json.loads(content)["faces"])
+                tally.wrong += not check(index, json.loads(content)["faces"])
         connection.close()
 
     await asyncio.gather(*(client(number) for number in range(clients)))
@@ -97,10 +97,10 @@ async def load_with(port, clients, seconds, most, path, kind, questions, check):
 def make_check(expected, names):
     """Returns a function that compares the answer to a question with the probabilities that were expected."""
 
-    def check(place, faces):
+    def check(index, faces):
         given = np.array([[face["probabilities"][name] for name in names] for face in faces]).reshape(
             -1, len(names)
         )
-        return given.shape == expected[place].shape and np.allclose(given, expected[place], 0, MOST_DIFFERENCE)
+        return given.shape == expected[index].shape and np.allclose(given, expected[index], 0, MOST_DIFFERENCE)
 
     return check

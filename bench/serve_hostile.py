@@ -20,8 +20,8 @@ def hostile_uploads(picture, random):
     """Returns `(body, content type, extra headers)` of uploads that no server should stumble over."""
     cut = int(random.integers(1, len(picture) - 1))
     damaged = bytearray(picture)
-    for place in random.integers(8, len(picture), 20):
-        damaged[place] = random.integers(256)
+    for position in random.integers(8, len(picture), 20):
+        damaged[position] = random.integers(256)
     return [
         (picture[:cut], "image/png", b""),
         (bytes(damaged), "image/png", b""),

@@ -28,7 +28,7 @@ from train_step import processor_seconds
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 from fer_ensemble.data.store import read_dataset  # noqa: E402
-from fer_ensemble.members import files  # noqa: E402
+from fer_ensemble.members import directory  # noqa: E402
 from fer_ensemble.members.predictions import read_predictions  # noqa: E402
 
 SETTINGS = ["--deterministic", "--width=4", "--input_size=16", "--epochs=4", "--batch_size=8", "--dropout=0.1"]
@@ -122,15 +122,15 @@ class Torture:
             sys.exit(f"{kind} ended with a traceback:\n{attempt.output()[-2000:]}")
         self.check()
         if code:
-            place = ", in a write" if attempt.wrote else ""
-            print(f"{self.kills}: {kind}, {attempt.signal.name} after {attempt.seconds:.1f} s{place}", flush=True)
+            moment = ", in a write" if attempt.wrote else ""
+            print(f"{self.kills}: {kind}, {attempt.signal.name} after {attempt.seconds:.1f} s{moment}", flush=True)
         return code == 0
 
     def check(self):
         """Exits if a complete member is not whole, or one that was complete is not any more."""
         for record_path in self.folder.glob("*/experiments/exp_*/*/member.json"):
             folder = record_path.parent
-            files.check_files(folder)
+            directory.check_files(folder)
             for path in folder.glob("predictions*.h5"):
                 read_predictions(path)
             digest = hashlib.sha256(record_path.read_bytes()).hexdigest()
@@ -138,7 +138,7 @@ class Torture:
                 sys.exit(f"{folder} was complete, and was changed")
             self.checks += 1
         for folder in self.complete:
-            if not files.is_complete(folder):
+            if not directory.is_complete(folder):
                 sys.exit(f"{folder} was complete, and is not any more")
         for path in self.folder.glob("*/[!.]*.h5"):  # a hidden one is what a kill in a write left behind
             read_dataset(path)
@@ -162,7 +162,7 @@ def make_ensemble(torture, name, disturbed):
         [
             Task(
                 "training",
-                files.member_folder(experiments, fold, "cnn_0"),
+                directory.member_folder(experiments, fold, "cnn_0"),
                 *["model_train.py", *SETTINGS, f"--fold={fold}"],
                 *[f"--data={folder / 'data.h5'}", f"--experiments={experiments}"],
             )

@@ -198,8 +198,8 @@ def count_flops(model):
     multiplications = 0
     for layer in model.layers:
         if hasattr(layer, "kernel"):
-            places = np.prod(layer.output.shape[1:-1])  # of a dense layer: 1
-            multiplications += int(np.prod(layer.kernel.shape) * places)
+            positions = np.prod(layer.output.shape[1:-1])  # of a dense layer: 1
+            multiplications += int(np.prod(layer.kernel.shape) * positions)
     return 3 * 2 * multiplications
 
 

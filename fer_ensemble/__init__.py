@@ -19,11 +19,11 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _ELSEWHERE = {"load": "fer_ensemble.classifier.classifier"}
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name in _ELSEWHERE:
         return getattr(importlib.import_module(_ELSEWHERE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *_ELSEWHERE})

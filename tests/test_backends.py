@@ -19,7 +19,7 @@ from PIL import Image
 
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.store import write_dataset
-from fer_ensemble.members import directory
+from fer_ensemble.members import notes
 from fer_ensemble.members.predictions import read_predictions
 
 pytest.importorskip("jax", reason="jax is not installed")
@@ -82,8 +82,8 @@ def finish(process, code=0):
 def trained(start, tiny_data, tmp_path_factory):
     """The folder of an ensemble of two members, one trained on each backend."""
     experiments = tmp_path_factory.mktemp("trained")
-    places = [f"--data={tiny_data}", f"--experiments={experiments}"]
-    for process in [start(name, "model_train.py", *FLAGS, *places, f"--fold={FOLDS[name]}") for name in FOLDS]:
+    folders = [f"--data={tiny_data}", f"--experiments={experiments}"]
+    for process in [start(name, "model_train.py", *FLAGS, *folders, f"--fold={FOLDS[name]}") for name in FOLDS]:
         finish(process)
     return experiments
 
@@ -123,7 +123,7 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(backend, sta
     member = pathlib.Path("exp_" + str(fold), "cnn_0")
     flags = [*FLAGS, f"--fold={fold}", f"--data={tiny_data}", f"--experiments={tmp_path}"]
     process = start(backend, "model_train.py", *flags)
-    while not (directory.read_progress(tmp_path / member) or {}).get("epoch") and process.poll() is None:
+    while not (notes.read_progress(tmp_path / member) or {}).get("epoch") and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
     assert " stands at " in finish(process, code=143)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from fer_ensemble.members import directory
+from fer_ensemble.members import directory, notes
 from fer_ensemble.training.learning_rate_search import run_range_test
 from fer_ensemble.training.member import train_member
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
@@ -18,23 +18,23 @@ FLAGS = ["--width=4", "--input_size=16", "--epochs=2", "--batch_size=12", "--opt
 @pytest.fixture
 def disk(tmp_path):
     """A file system of its own, of 8 MiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
+    disk = tmp_path / "disk"
+    disk.mkdir()
     if os.geteuid() != 0 or not shutil.which("mount"):
         pytest.skip("a small file system takes root to mount")
     mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", place], capture_output=True, text=True
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", disk], capture_output=True, text=True
     )
     if mount.returncode:
         pytest.skip(f"no small file system can be mounted here: {mount.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
 
 
-def fill(place, left):
+def fill(disk, left):
     """Leaves so many bytes free."""
-    free = shutil.disk_usage(place).free
-    (place / "filler").write_bytes(bytes(free - left))
+    free = shutil.disk_usage(disk).free
+    (disk / "filler").write_bytes(bytes(free - left))
 
 
 def names(folder):
@@ -52,7 +52,7 @@ def test_a_training_on_a_full_disk_goes_on_when_there_is_room(disk, tiny_data, t
         f"model_train.py: error: [Errno 28] No space left on device: '{folder / directory.STATE}' - make room, "
         "then give the same command again: what is finished is whole, and it goes on from there"
     )
-    assert "No space left on device" in directory.read_failure(folder)["error"]
+    assert "No space left on device" in notes.read_failure(folder)["error"]
     assert names(folder) <= {"lock", "progress.json", "failure.json"}
     directory.check_files(finished)
     (disk / "filler").unlink()
@@ -97,6 +97,6 @@ def test_too_little_memory_proposes_smaller_batches(tiny_data, tmp_path):
     message = r"exp_0/cnn_0: too little memory for --batch_size=12\. Give --batch_size=6, or less --width\."
     with pytest.raises(MemoryError, match=message):
         train_member(settings, TrainingOptions(data=str(tiny_data), experiments=str(tmp_path)))
-    assert "--batch_size=6" in directory.read_failure(tmp_path / "exp_0" / "cnn_0")["error"]
+    assert "--batch_size=6" in notes.read_failure(tmp_path / "exp_0" / "cnn_0")["error"]
     with pytest.raises(MemoryError, match=r"^too little memory for --batch_size=12\. Give --batch_size=6, or"):
         run_range_test(settings, TrainingOptions(data=str(tiny_data)), steps=3)

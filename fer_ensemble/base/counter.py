@@ -16,7 +16,7 @@ class Progress:
         self._task, self._unit = task, unit
         self._bar = None
 
-    def __enter__(self):
+    def __enter__(self) -> "Progress":
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import Progress, TextColumn
@@ -32,6 +32,6 @@ class Progress:
         if self._bar:
             self._bar.advance(self._bar.task_ids[0], count)
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         if self._bar:
             self._bar.stop()

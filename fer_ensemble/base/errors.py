@@ -18,7 +18,7 @@ class MissingPackageError(UserError, ImportError):
 
 
 # What the commands tell in one line: beside our own, what the system refuses.
-TOLD_ERRORS = (UserError, OSError, MemoryError)
+EXPECTED_ERRORS = (UserError, OSError, MemoryError)
 
 # What a command that could not do its work exits with.
 EXIT_ERROR = 1

@@ -1,6 +1,7 @@
 """JSON files that others may have written: read with bounds, refused in one line."""
 
 import json
+import os
 import pathlib
 
 from fer_ensemble.base.errors import UserError
@@ -8,7 +9,7 @@ from fer_ensemble.base.errors import UserError
 MOST_BYTES = 64 << 20  # the largest of ours, scores.json of 16 members on FER2013, has 55 KB
 
 
-def read_json(path, what: str, fix: str, most_bytes: int = MOST_BYTES):
+def read_json(path: str | os.PathLike, what: str, fix: str, most_bytes: int = MOST_BYTES) -> object:
     """Reads a JSON file.
 
     Args:
@@ -36,7 +37,7 @@ def read_json(path, what: str, fix: str, most_bytes: int = MOST_BYTES):
         raise UserError(f"{path} must be {what}, but is damaged ({error}). {fix}") from error
 
 
-def parse_json(content: bytes):
+def parse_json(content: bytes) -> object:
     """Parses JSON; raises ValueError in one short line for whatever is wrong with it."""
     try:
         return json.loads(

@@ -39,7 +39,7 @@ EXTRAS = {
 }
 
 
-def missing_package(module, purpose="this"):
+def missing_package(module: str | None, purpose: str = "this") -> MissingPackageError | None:
     """Returns the `MissingPackageError` for a module that could not be imported, None if it is none of ours.
 
     Args:

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 # SLURM sends SIGTERM before it preempts a job, and SIGUSR1, by custom, before its time is up; a closing terminal
 # sends SIGHUP. Windows knows the first two only.
@@ -24,11 +25,11 @@ class Stopped(BaseException):
         where: What to tell of the work that is stopped; may be set by whoever knows.
     """
 
-    def __init__(self, number, where=""):
+    def __init__(self, number: int, where: str = ""):
         self.signal = signal.Signals(number)
         self.where = where
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"stopped by {self.signal.name}" + (f": {self.where}" if self.where else "")
 
 
@@ -40,7 +41,7 @@ class _Request:
     deferred = False
 
 
-def raise_stopped():
+def raise_stopped() -> None:
     """Makes the stop signals raise `Stopped` in the main thread, and a second one end the process at once.
 
     Signals that are ignored stay so, as SIGHUP under nohup.
@@ -52,7 +53,7 @@ def raise_stopped():
 
 
 @contextlib.contextmanager
-def deferred():
+def deferred() -> Iterator[None]:
     """Within the block, or the function, a signal raises nothing until `check` is called, or it ends well.
 
     Nothing must be raised inside TensorFlow or JAX: where they call Python from C++, some of them print what was
@@ -70,7 +71,7 @@ def deferred():
         check()
 
 
-def only_note():
+def only_note() -> None:
     """From here to the end of the process a signal raises nothing any more; a second one still ends it at once.
 
     For when the work is done, and Python takes leave: what is raised then, nobody catches.
@@ -78,12 +79,12 @@ def only_note():
     _Request.deferred = True
 
 
-def received():
+def received() -> bool:
     """Returns whether a signal has asked us to stop."""
     return _Request.number is not None
 
 
-def check():
+def check() -> None:
     """Raises `Stopped` if a signal has asked us to stop."""
     if received():
         raise Stopped(_Request.number)

@@ -48,7 +48,7 @@ class _Stream:
         return getattr(self._stream, name)
 
 
-def guard():
+def guard() -> None:
     """Makes stdout and stderr such that printing to them raises nothing.
 
     Training, scoring and writing go on after `| head` has left, and with stdout on a full disk; `finish` tells it
@@ -65,12 +65,7 @@ def guard():
         setattr(sys, name, _Stream(stream))
 
 
-def stdout_failed():
-    """Returns whether nobody reads our stdout any more: who prints for its own sake, and without end, may stop."""
-    return getattr(sys.stdout, "failure", None) is not None
-
-
-def finish(code):
+def finish(code: object) -> int:
     """Writes out what is printed, and returns the exit code: `code`, or 1 if all went well but the printing."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -82,7 +77,7 @@ def finish(code):
     return 1
 
 
-def tell(message):
+def tell(message: object) -> None:
     """Prints one line about the command on stderr, after its name."""
     line = " ".join(str(message).split())
     print(f"{os.path.basename(sys.argv[0])}: {line}", file=sys.stderr, flush=True)  # noqa: PTH119

@@ -3,24 +3,34 @@
 import dataclasses
 import functools
 import importlib.resources
+import os
 import pathlib
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from fer_ensemble.base.errors import MissingPackageError, UserError
+from fer_ensemble.base.network_protocol import Network
 from fer_ensemble.classifier.explanation import explain
 from fer_ensemble.classifier.face import Face, make_face
-from fer_ensemble.classifier.many_pictures import find_in_many
-from fer_ensemble.classifier.network import Network, check_faces
+from fer_ensemble.classifier.given_faces import check_faces
+from fer_ensemble.classifier.many_pictures import PictureFaces, find_in_many
 from fer_ensemble.classifier.onnx_network import OnnxNetwork
 from fer_ensemble.faces.detector import DetectorSettings, FaceDetector
 from fer_ensemble.faces.found import DETECT, WHOLE, FoundFace, find_in, take_boxes, take_whole
-from fer_ensemble.faces.pictures import as_picture
+from fer_ensemble.faces.frame import Box
+from fer_ensemble.faces.picture_arrays import Picture, as_picture
 
 SHIPPED = "network.onnx"  # in `fer_ensemble/assets`
 
 
-def load(model=None, *, threads: int | None = None, unsure_below: float | None = None, detector=None):
+def load(
+    model: str | os.PathLike | None = None,
+    *,
+    threads: int | None = None,
+    unsure_below: float | None = None,
+    detector: DetectorSettings | None = None,
+) -> "Classifier":
     """Loads a network.
 
     Args:
@@ -59,7 +69,9 @@ class Classifier:
         unsure_below: Float, 0 to 1.
     """
 
-    def __init__(self, network: Network, unsure_below: float | None = None, detector=None):
+    def __init__(
+        self, network: Network, unsure_below: float | None = None, detector: DetectorSettings | None = None
+    ):
         if unsure_below is not None and not 0 <= unsure_below <= 1:
             raise UserError(f"`unsure_below` must be a probability, 0 to 1. Received: {unsure_below}.")
         self.network = network
@@ -68,7 +80,7 @@ class Classifier:
         self.unsure_below = network.unsure_below if unsure_below is None else float(unsure_below)
         self._detector_settings = detector or DetectorSettings()
 
-    def predict(self, faces) -> np.ndarray:
+    def predict(self, faces: np.ndarray) -> np.ndarray:
         """Predicts faces that are cut out already.
 
         Args:
@@ -81,7 +93,13 @@ class Classifier:
         return self.network.predict(check_faces(faces))
 
     def find_faces(
-        self, picture, *, bgr: bool = False, faces: str = DETECT, boxes=None, explain: bool = False
+        self,
+        picture: Picture,
+        *,
+        bgr: bool = False,
+        faces: str = DETECT,
+        boxes: Sequence[Box] | None = None,
+        explain: bool = False,
     ) -> list[Face]:
         """Finds the faces in a picture and tells their expressions.
 
@@ -104,7 +122,9 @@ class Classifier:
         found = self.classify(self.find(as_picture(picture, bgr), faces=faces, boxes=boxes))
         return self.explain(found) if explain else found
 
-    def find(self, picture: np.ndarray, *, faces: str = DETECT, boxes=None) -> list[FoundFace]:
+    def find(
+        self, picture: np.ndarray, *, faces: str = DETECT, boxes: Sequence[Box] | None = None
+    ) -> list[FoundFace]:
         """Finds and cuts out the faces of a picture without telling their expressions.
 
         Args: as `find_faces`, but the picture is an array.
@@ -120,7 +140,7 @@ class Classifier:
             raise UserError(f"`faces` must be {DETECT} or {WHOLE}. Received: {faces!r}.")
         return find_in(picture, self.detector)
 
-    def classify(self, found) -> list[Face]:
+    def classify(self, found: Sequence[FoundFace]) -> list[Face]:
         """Tells the expressions of a list of `FoundFace`, of any pictures, at once; returns a list of `Face`."""
         if not found:
             return []
@@ -130,7 +150,9 @@ class Classifier:
             for one, row in zip(found, probabilities, strict=True)
         ]
 
-    def find_faces_in(self, paths, *, batch_size: int = 64, workers: int | None = None):
+    def find_faces_in(
+        self, paths: Iterable[str | os.PathLike], *, batch_size: int = 64, workers: int | None = None
+    ) -> Iterator[PictureFaces]:
         """Finds the faces of many pictures; reading, searching and classifying overlap, and memory stays bounded.
 
         Args:
@@ -144,7 +166,9 @@ class Classifier:
         """
         return find_in_many(self, paths, batch_size, workers)
 
-    def label_video(self, path, *, every="0.2", smooth: float = 0.0):
+    def label_video(
+        self, path: str | os.PathLike, *, every: float | int | str = "0.2", smooth: float = 0.0
+    ) -> Iterator[dict]:
         """Finds the faces of a video, and tells their expressions over time.
 
         Args:
@@ -160,12 +184,12 @@ class Classifier:
             MissingPackageError: If PyAV is not installed.
             UserError: If it is no video.
         """
-        from fer_ensemble.classifier.video import label_frames
+        from fer_ensemble.classifier.labelled_video import label_frames
 
         for frame in label_frames(self, path, every, smooth):
             yield from (face.to_record(str(path)) for face in frame.faces)
 
-    def explain(self, faces) -> list[Face]:
+    def explain(self, faces: Sequence[Face]) -> list[Face]:
         """Explains the expressions of a list of `Face`: returns a list of the same with their `explanation`.
 
         Takes about as long as telling the expressions where the network has class maps, and some 300 times as long

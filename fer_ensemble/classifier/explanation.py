@@ -1,9 +1,11 @@
 """Which parts of a face spoke for its expression: 48x48 numbers that sum to what they explain."""
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
+from fer_ensemble.base.network_protocol import Network
 from fer_ensemble.data.dataset import IMAGE_SIZE
 
 PATCHES = 6  # along each side: patches of 8x8 pixels, as large as the cells of the network that ships
@@ -11,7 +13,7 @@ ORDERS = 4  # each taken forwards and backwards
 _LEAST_PROBABILITY = 1e-12
 
 
-def explain(network, faces, labels=None) -> np.ndarray:
+def explain(network: Network, faces: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
     """Explains the answers of a network, face by face.
 
     What is explained is a difference of logits: that of one class less the mean of all classes'. Numbers above 0
@@ -21,7 +23,7 @@ def explain(network, faces, labels=None) -> np.ndarray:
     by them, exactly. Any other is asked about faces with parts of them covered (`explain_by_covering`).
 
     Args:
-        network: A `fer_ensemble.classifier.network.Network`; it may have `class_maps(faces)`, which returns
+        network: A `fer_ensemble.base.network_protocol.Network`; it may have `class_maps(faces)`, which returns
             None, or float32 of shape `(n, classes, height, width)`, whose sum over the cells is the logit.
         faces: uint8, shape `(n, 48, 48)`.
         labels: Int array of shape `(n,)`: the class to explain of each face. The most probable one by default.
@@ -50,7 +52,14 @@ def explain(network, faces, labels=None) -> np.ndarray:
     return spread_cells(differences).astype(np.float32)
 
 
-def explain_by_covering(predict, face, label, patches=PATCHES, orders=ORDERS, seed=0) -> np.ndarray:
+def explain_by_covering(
+    predict: Callable[[np.ndarray], np.ndarray],
+    face: np.ndarray,
+    label: int,
+    patches: int = PATCHES,
+    orders: int = ORDERS,
+    seed: int = 0,
+) -> np.ndarray:
     """Explains an answer by what covering parts of the face does to it: occlusion sensitivity that adds up.
 
     The face is covered patch by patch, in the face's mean grey, in several orders, until nothing is left of it. A
@@ -92,7 +101,7 @@ def explain_by_covering(predict, face, label, patches=PATCHES, orders=ORDERS, se
     return spread_cells(credits.reshape(1, patches, patches))[0].astype(np.float32)
 
 
-def spread_cells(cells) -> np.ndarray:
+def spread_cells(cells: np.ndarray) -> np.ndarray:
     """Spreads the numbers of cells over the pixels below and around them, without changing the sum.
 
     Args:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fer_ensemble.base.network_protocol import Network
 from fer_ensemble.classifier.explanation import explain
 from fer_ensemble.data.dataset import IMAGE_SIZE
 
@@ -9,7 +10,7 @@ REGION = 16  # pixels, height and width: a ninth of the face
 DRAWS = 5  # random regions for each face
 
 
-def cover(faces, tops, lefts, size=REGION) -> np.ndarray:
+def cover(faces: np.ndarray, tops: np.ndarray, lefts: np.ndarray, size: int = REGION) -> np.ndarray:
     """Covers a square of each face with the face's mean grey.
 
     Args:
@@ -27,19 +28,19 @@ def cover(faces, tops, lefts, size=REGION) -> np.ndarray:
     return np.where(rows[:, :, None] & columns[:, None, :], grey, faces)
 
 
-def find_marked(explanations, size=REGION) -> tuple[np.ndarray, np.ndarray]:
+def find_marked(explanations: np.ndarray, size: int = REGION) -> tuple[np.ndarray, np.ndarray]:
     """Finds the square of the largest sum in each explanation; returns its tops and lefts, int64 `(n,)`."""
     sums = np.pad(np.asarray(explanations, np.float64).cumsum(1).cumsum(2), ((0, 0), (1, 0), (1, 0)))
     squares = sums[:, size:, size:] - sums[:, :-size, size:] - sums[:, size:, :-size] + sums[:, :-size, :-size]
-    places = squares.reshape(len(squares), -1).argmax(axis=1)
-    return np.unravel_index(places, squares.shape[1:])
+    positions = squares.reshape(len(squares), -1).argmax(axis=1)
+    return np.unravel_index(positions, squares.shape[1:])
 
 
-def deletion_test(network, faces, seed=0) -> dict:
+def deletion_test(network: Network, faces: np.ndarray, seed: int = 0) -> dict:
     """Covers the region that explains most, and random ones, and compares what that does to the answers.
 
     Args:
-        network: A `fer_ensemble.classifier.network.Network`.
+        network: A `fer_ensemble.base.network_protocol.Network`.
         faces: uint8, shape `(n, 48, 48)`.
         seed: Of the random regions.
 
@@ -53,16 +54,16 @@ def deletion_test(network, faces, seed=0) -> dict:
     """
     before = network.predict(faces)
     labels = before.argmax(axis=1)
-    places = np.arange(len(faces)), labels
+    positions = np.arange(len(faces)), labels
     random = np.random.default_rng(seed)
 
     def fall(tops, lefts):
         after = network.predict(cover(faces, tops, lefts))
-        return before[places] - after[places], after.argmax(axis=1) != labels
+        return before[positions] - after[positions], after.argmax(axis=1) != labels
 
     marked, marked_changed = fall(*find_marked(explain(network, faces, labels)))
     drawn = random.integers(0, IMAGE_SIZE - REGION + 1, (DRAWS, 2, len(faces)))
-    others = [fall(*places) for places in drawn]
+    others = [fall(*positions) for positions in drawn]
     return {
         "marked": float(marked.mean()),
         "random": float(np.mean([one for one, _ in others])),
@@ -72,14 +73,14 @@ def deletion_test(network, faces, seed=0) -> dict:
     }
 
 
-def compare_explanations(network, other, faces) -> np.ndarray:
+def compare_explanations(network: Network, other: Network, faces: np.ndarray) -> np.ndarray:
     """Correlates two networks' explanations of the same classes, those that the first predicts.
 
     With `other` of random weights, they should have little to do with each other: an explanation that stays the
     same shows the picture, not the network.
 
     Args:
-        network, other: `fer_ensemble.classifier.network.Network`.
+        network, other: `fer_ensemble.base.network_protocol.Network`.
         faces: uint8, shape `(n, 48, 48)`.
 
     Returns:

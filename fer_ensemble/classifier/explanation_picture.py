@@ -7,7 +7,7 @@ FOR, AGAINST = (214, 39, 40), (31, 119, 180)  # red and blue, told apart by colo
 _STRONGEST = 0.75  # how much of the face a colour hides at most
 
 
-def draw_explanation(face, explanation, size=192) -> np.ndarray:
+def draw_explanation(face: np.ndarray, explanation: np.ndarray, size: int = 192) -> np.ndarray:
     """Draws an explanation over its face: red where the face speaks for its expression, blue where against it.
 
     Args:

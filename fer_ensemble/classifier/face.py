@@ -1,6 +1,7 @@
 """A face with its expression, and the record of it that every output has."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -69,8 +70,10 @@ class Face(FoundFace):
         }
 
 
-def make_face(found, probabilities, class_names, unsure_below, **place) -> Face:
-    """Joins a `FoundFace` and its probabilities, a float array of shape `(classes,)`; `place` as `Face` has it."""
+def make_face(
+    found: FoundFace, probabilities: np.ndarray, class_names: Sequence[str], unsure_below: float, **context: object
+) -> Face:
+    """Joins a `FoundFace` and its probabilities, float, shape `(classes,)`; `context` as `Face` has it."""
     label = int(np.argmax(probabilities))
     probability = float(probabilities[label])
     return Face(
@@ -82,5 +85,5 @@ def make_face(found, probabilities, class_names, unsure_below, **place) -> Face:
         probability,
         {name: float(value) for name, value in zip(class_names, probabilities, strict=True)},
         probability < unsure_below,
-        **place,
+        **context,
     )

@@ -6,13 +6,18 @@ import dataclasses
 import itertools
 import os
 import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_ensemble.base.errors import TOLD_ERRORS, UserError
+from fer_ensemble.base.errors import EXPECTED_ERRORS, UserError
 from fer_ensemble.classifier.face import Face
 from fer_ensemble.classifier.onnx_network import count_cores
-from fer_ensemble.faces.pictures import as_picture
+from fer_ensemble.faces.picture_arrays import as_picture
+
+if TYPE_CHECKING:
+    from fer_ensemble.classifier.classifier import Classifier
 
 _MOST_PIXELS = 30_000_000  # that wait for a batch to be full, where the pictures are kept
 
@@ -36,7 +41,14 @@ class PictureFaces:
     picture: np.ndarray | None = None
 
 
-def find_in_many(classifier, sources, batch_size=64, workers=None, find=None, keep_pictures=False):
+def find_in_many(
+    classifier: "Classifier",
+    sources: Iterable[str | os.PathLike],
+    batch_size: int = 64,
+    workers: int | None = None,
+    find: Callable | None = None,
+    keep_pictures: bool = False,
+) -> Iterator[PictureFaces]:
     """Finds the faces of many pictures.
 
     Threads read pictures and search them, while the faces of those before are classified together. What is under
@@ -66,7 +78,7 @@ def find_in_many(classifier, sources, batch_size=64, workers=None, find=None, ke
         try:
             picture = as_picture(source)
             found = classifier.find(picture) if find is None else find(source, picture)
-        except TOLD_ERRORS as error:
+        except EXPECTED_ERRORS as error:
             return PictureFaces(source, [], describe_problem(error, source))
         return PictureFaces(source, found, None, picture if keep_pictures else None)
 
@@ -100,6 +112,6 @@ def _classify(classifier, batch):
         yield dataclasses.replace(one, faces=[next(faces) for _ in one.faces])
 
 
-def describe_problem(error, source) -> str:
+def describe_problem(error: Exception, source: str | os.PathLike) -> str:
     """Returns what was wrong with a file, in one line that need not name it once more."""
     return " ".join(str(error).split()).removeprefix(f"{source}: ") or type(error).__name__

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from fer_ensemble.base.errors import MissingPackageError, UserError
-from fer_ensemble.classifier.network import check_faces
+from fer_ensemble.classifier.given_faces import check_faces
 
 METADATA = "fer_ensemble"  # the key of the file's metadata that holds our JSON
 FORMAT_VERSION = 1
@@ -27,7 +27,7 @@ class OnnxNetwork:
         MissingPackageError: If ONNX Runtime is not installed.
     """
 
-    def __init__(self, path, threads: int | None = None):
+    def __init__(self, path: str | os.PathLike, threads: int | None = None):
         try:
             import onnxruntime
         except ImportError as error:

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import pathlib
+from collections.abc import Iterable, Sequence
 
 from fer_ensemble.base.atomic_files import write_text
 from fer_ensemble.base.errors import UserError
@@ -14,7 +16,13 @@ _BOX = ("box_left", "box_top", "box_width", "box_height")
 _LANDMARKS = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
 
 
-def empty_record(file, class_names, problem=None, frame=None, time=None) -> dict:
+def empty_record(
+    file: str | None,
+    class_names: Sequence[str],
+    problem: str | None = None,
+    frame: int | None = None,
+    time: float | None = None,
+) -> dict:
     """Returns the record of a picture or a frame without a face, or that could not be read: all else is None."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -50,7 +58,14 @@ class RecordFile:
         OSError: If it cannot be written.
     """
 
-    def __init__(self, path, class_names, made_by, overwrite=False, lines=False):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        class_names: Sequence[str],
+        made_by: dict,
+        overwrite: bool = False,
+        lines: bool = False,
+    ):
         self.path = pathlib.Path(path)
         self._state_path = self.path.with_name(f"{self.path.name}.state")
         self._lines = lines
@@ -66,10 +81,10 @@ class RecordFile:
             self._file.write(self._format_row(self._columns()))
         self._file.seek(0, io.SEEK_END)
 
-    def __enter__(self):
+    def __enter__(self) -> "RecordFile":
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._file.close()
 
     def add(self, record: dict) -> None:
@@ -80,7 +95,7 @@ class RecordFile:
             self._file.write(self._format_row(self._flatten(record)))
         self._file.flush()
 
-    def commit(self, files) -> None:
+    def commit(self, files: Iterable[str]) -> None:
         """Notes that all records of these files are written."""
         self._file.flush()
         state = {"format": _FORMAT, "complete_bytes": self._file.tell(), "made_by": self._made_by}

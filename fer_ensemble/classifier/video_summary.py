@@ -1,9 +1,12 @@
 """What a video showed, face by face, in memory that does not grow with its length."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
+
+from fer_ensemble.classifier.labelled_video import LabelledFrame
 
 _FIRST_BIN = 0.1  # seconds
 _MOST_BINS = 800  # of one face; then two become one
@@ -23,7 +26,7 @@ class Person:
         clearest: Dict from a class to its clearest moment: probability, seconds, and the face as JPEG, bytes.
     """
 
-    def __init__(self, id, time, class_names):
+    def __init__(self, id: int, time: float, class_names: Sequence[str]):
         self.id, self.first, self.last = id, time, time
         self.frames = self.unsure = 0
         self.counts = dict.fromkeys(class_names, 0)
@@ -31,7 +34,7 @@ class Person:
         self.bins = {}  # from the number of the bin to the sum of the probabilities, and their number behind
 
     @property
-    def shares(self):
+    def shares(self) -> dict[str, float]:
         """Dict from each class to the share of the frames in which it was the most probable."""
         return {name: count / self.frames for name, count in self.counts.items()}
 
@@ -47,13 +50,13 @@ class VideoSummary:
         bin_seconds: How long a step of `series` is.
     """
 
-    def __init__(self, class_names):
+    def __init__(self, class_names: Sequence[str]):
         self.class_names = tuple(class_names)
         self.duration, self.frames, self.faceless = 0.0, 0, 0
         self.bin_seconds = _FIRST_BIN
         self._people = {}
 
-    def add(self, frame) -> None:
+    def add(self, frame: LabelledFrame) -> None:
         """Adds a frame."""
         self.duration = frame.time
         self.frames += 1
@@ -68,12 +71,12 @@ class VideoSummary:
                 self._people[face.id] = Person(face.id, frame.time, self.class_names)
             self._add_face(self._people[face.id], face, frame)
 
-    def people(self, most=None):
+    def people(self, most: int | None = None) -> list[Person]:
         """Returns the faces, a list of `Person`, by their numbers; with `most`, those seen the longest."""
         people = sorted(self._people.values(), key=lambda person: (-person.frames, person.id))[:most]
         return sorted(people, key=lambda person: person.id)
 
-    def series(self, person):
+    def series(self, person: Person) -> tuple[np.ndarray, np.ndarray]:
         """Returns what a face showed over time.
 
         Returns:

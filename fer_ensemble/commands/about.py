@@ -23,12 +23,12 @@ from fer_ensemble.base.packages import BASE, EXTRAS
 from fer_ensemble.commands import edge
 
 
-def define_flags():
+def define_flags() -> None:
     """Defines the flags of this command."""
     flags.DEFINE_boolean("json", False, "Print one JSON object, for programs.")
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Prints it."""
     if len(arguments) > 1:
         raise UserError(f"{edge.program()} takes one MODEL, or none. Received: {edge.brief(arguments)}")
@@ -36,7 +36,7 @@ def main(arguments):
         facts = _read_facts(pathlib.Path(arguments[0]))
         print(json.dumps(facts, indent=2) if flags.FLAGS.json else _format_facts(facts))
         return
-    from fer_ensemble.classifier.card import format_card, read_card
+    from fer_ensemble.classifier.shipped_card import format_card, read_card
 
     card = read_card(pathlib.Path(__file__).parents[1] / "assets")
     if flags.FLAGS.json:

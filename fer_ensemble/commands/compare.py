@@ -17,12 +17,12 @@ from fer_ensemble.commands import edge
 from fer_ensemble.commands.evaluation_options import EvaluationOptions
 
 
-def define_flags():
+def define_flags() -> None:
     """Defines the flags of this command."""
     edge.define_flags(EvaluationOptions)
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Evaluates the networks, and writes what distinguishes them."""
     options = edge.settings_from_flags(EvaluationOptions)
     if len(arguments) < 2:

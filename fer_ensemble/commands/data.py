@@ -17,7 +17,7 @@ from absl import flags
 from fer_ensemble.base.errors import UserError
 
 
-def define_flags():
+def define_flags() -> None:
     """Defines the flags of this command."""
     flags.DEFINE_string("output", "", "The HDF5 file to write, as data/fer2013.h5. Its folder is made.")
     flags.DEFINE_string("classes", "", "Classes to keep, in their new order, as angry,happy,neutral; else all.")
@@ -26,7 +26,7 @@ def define_flags():
     )
 
 
-def main(inputs):
+def main(inputs: list[str]) -> None:
     """Converts `inputs` as the flags say."""
     from fer_ensemble.data import store
     from fer_ensemble.data.contents import select_classes

@@ -11,14 +11,14 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.drawn_faces import IMAGES, draw_sample, write_csv
 
 
-def define_flags():
+def define_flags() -> None:
     """Defines the flags of this command."""
     flags.DEFINE_string("output", "", "The file to write, a .csv.gz.")
     flags.DEFINE_integer("seed", 0, "The same seed draws the same faces.")
     flags.DEFINE_integer("images", IMAGES, "How many images to draw, all three splits together.")
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Draws, and writes."""
     if arguments:
         raise UserError(f"Expected flags only. Received: {' '.join(arguments)}.")

@@ -5,11 +5,14 @@ import errno
 import functools
 import pathlib
 import sys
+import types
+from collections.abc import Callable, Collection
+from typing import Any
 
 from absl import app, command_name, flags
 
 from fer_ensemble.base import stop_signals, streams
-from fer_ensemble.base.errors import EXIT_ERROR, EXIT_HELD, EXIT_SIGNAL, TOLD_ERRORS, HeldError, UserError
+from fer_ensemble.base.errors import EXIT_ERROR, EXIT_HELD, EXIT_SIGNAL, EXPECTED_ERRORS, HeldError, UserError
 from fer_ensemble.base.packages import missing_package
 from fer_ensemble.commands.flag_files import check_flag_files
 from fer_ensemble.data.fold_names import Fold, parse_fold
@@ -38,7 +41,7 @@ class _FoldParser(flags.ArgumentParser):
         return parse_fold(argument) if isinstance(argument, str) else argument
 
 
-def define_flags(settings, skip=()):
+def define_flags(settings: type, skip: Collection[str] = ()) -> None:
     """Defines an absl flag for each field of a settings dataclass: its name, default, help text and choices."""
     for field in dataclasses.fields(settings):
         if field.name in skip:
@@ -58,24 +61,24 @@ def define_flags(settings, skip=()):
             define(field.name, field.default, text)
 
 
-def settings_from_flags(settings, **fixed):
+def settings_from_flags(settings: type, **fixed: object) -> Any:
     """Builds the settings dataclass from the parsed flags; `fixed` gives fields that are no flags."""
     names = [field.name for field in dataclasses.fields(settings) if field.name not in fixed]
     return settings(**{name: flags.FLAGS[name].value for name in names}, **fixed)
 
 
-def program():
+def program() -> str:
     """Returns what the command was called as: `model_train.py`, `fer-ensemble train`."""
     return pathlib.PurePath(sys.argv[0]).name
 
 
-def brief(arguments):
+def brief(arguments: list[str]) -> str:
     """Returns arguments as one line that fits the eye, for messages."""
     line = " ".join(arguments)
     return line if len(line) <= MOST_SHOWN else f"{line[:MOST_SHOWN]}..."
 
 
-def run_module(module):
+def run_module(module: types.ModuleType) -> None:
     """Runs a verb (see `fer_ensemble.commands.verbs`): its flags, its docstring as `--help`, its `main`."""
     module.define_flags()
     for name in set(flags.FLAGS) - _ABSL_FLAGS:  # so that --help shows them, wherever they were defined
@@ -85,17 +88,17 @@ def run_module(module):
     run(module.main, complete(sys.argv[1:]))
 
 
-def run(main, arguments=None):
+def run(main: Callable[[list[str]], int | None], arguments: list[str] | None = None) -> None:
     """Runs `main(arguments)` under absl: expected errors become one line on stderr, and exit code 1.
 
     Args:
         main: Function of the list of arguments that are not flags; returns an exit code or None.
         arguments: What is parsed for flags; None: `sys.argv[1:]`.
 
-    Those of `TOLD_ERRORS` are something the user can mend; any other is a fault of ours and shows its traceback,
-    as `--verbosity=1` does for all. A stop signal (see `fer_ensemble.base.stop_signals`) becomes one line and exit
-    code 128 + its number: 130 for Ctrl-C, 143 for SIGTERM, 138 for SIGUSR1 on Linux. What cannot be printed costs
-    nothing else (see `fer_ensemble.base.streams`).
+    Those of `EXPECTED_ERRORS` are something the user can mend; any other is a fault of ours and shows its
+    traceback, as `--verbosity=1` does for all. A stop signal (see `fer_ensemble.base.stop_signals`) becomes one
+    line and exit code 128 + its number: 130 for Ctrl-C, 143 for SIGTERM, 138 for SIGUSR1 on Linux. What cannot be
+    printed costs nothing else (see `fer_ensemble.base.streams`).
     """
     streams.guard()
     argv = [sys.argv[0], *(sys.argv[1:] if arguments is None else arguments)]
@@ -116,7 +119,7 @@ def _call(main, arguments):
         return _tell(stopped, EXIT_SIGNAL + stopped.signal)
     except HeldError as error:
         return _fail(error, EXIT_HELD)
-    except TOLD_ERRORS as error:
+    except EXPECTED_ERRORS as error:
         if flags.FLAGS.verbosity > 0:
             raise
         return _fail(f"{error}{_ADVICE.get(getattr(error, 'errno', None), '')}", EXIT_ERROR)

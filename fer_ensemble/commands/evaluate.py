@@ -18,12 +18,12 @@ from fer_ensemble.commands import edge
 from fer_ensemble.commands.evaluation_options import EvaluationOptions
 
 
-def define_flags():
+def define_flags() -> None:
     """Defines the flags of this command."""
     edge.define_flags(EvaluationOptions)
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Evaluates each network by itself."""
     options = edge.settings_from_flags(EvaluationOptions)
     from fer_ensemble.base.atomic_files import write_text

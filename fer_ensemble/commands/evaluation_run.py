@@ -3,13 +3,16 @@
 import dataclasses
 import json
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from fer_ensemble.base.atomic_files import write_text
 from fer_ensemble.base.counter import Progress
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.commands.named_networks import ENSEMBLE_FILE
+from fer_ensemble.base.network_protocol import Network
+from fer_ensemble.commands.evaluation_options import EvaluationOptions
+from fer_ensemble.commands.named_networks import ENSEMBLE_FILE, NamedNetwork
 from fer_ensemble.data.dataset import SPLITS, UNLABELLED
 from fer_ensemble.data.store import load_dataset
 from fer_ensemble.evaluation.answers import ask, check_classes
@@ -28,6 +31,7 @@ from fer_ensemble.evaluation.robustness import (
     table_of,
 )
 from fer_ensemble.report.csv_tables import write_csv
+from fer_ensemble.report.galleries import Gallery
 
 FACELESS_CROPS = 200  # of each kind
 SHIPPED_BASELINE = pathlib.Path(__file__).parents[1] / "evaluation" / "baseline.json"
@@ -57,7 +61,7 @@ class Faces:
     faceless: dict
 
 
-def load_faces(options, class_names) -> Faces:
+def load_faces(options: EvaluationOptions, class_names: Sequence[str]) -> Faces:
     """Loads the labelled faces of a split, in the order of the class names, and draws the crops without a face.
 
     Raises:
@@ -85,7 +89,7 @@ def load_faces(options, class_names) -> Faces:
     return Faces(images, labels, dataset.class_names, origin, votes, fingerprint, crops)
 
 
-def evaluate_network(named, faces: Faces, options, folder) -> dict:
+def evaluate_network(named: NamedNetwork, faces: Faces, options: EvaluationOptions, folder: pathlib.Path) -> dict:
     """Asks a network, writes `evaluation.json`, and `robustness.json` and `.csv` where that is wanted.
 
     A `robustness.json` that is there already, of the same network on the same faces, is taken as it is.
@@ -122,7 +126,7 @@ def evaluate_network(named, faces: Faces, options, folder) -> dict:
     return {"scores": scores, "robustness": robustness, "probabilities": probabilities}
 
 
-def choose_folder(named, options) -> pathlib.Path:
+def choose_folder(named: NamedNetwork, options: EvaluationOptions) -> pathlib.Path:
     """Returns the folder for a network's results."""
     if options.output:
         return pathlib.Path(options.output) / named.name
@@ -131,16 +135,16 @@ def choose_folder(named, options) -> pathlib.Path:
     return pathlib.Path(RESULTS) / named.name
 
 
-def explain_faces(network, faces: Faces, probabilities):
+def explain_faces(network: Network, faces: Faces, probabilities: np.ndarray) -> Gallery:
     """Returns a `Gallery` of faces with what spoke for the network's answer."""
     from fer_ensemble.report.explained_faces import show_explained
 
     # A network may have its classes in an order of its own.
     order = [faces.class_names.index(name) for name in network.class_names]
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
+    position = np.empty(len(order), np.int64)
+    position[order] = np.arange(len(order))
     return show_explained(
-        network, faces.images, place[faces.labels], probabilities[:, order], tuple(network.class_names)
+        network, faces.images, position[faces.labels], probabilities[:, order], tuple(network.class_names)
     )
 
 

@@ -27,7 +27,7 @@ _SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "savedmodel": "", "keras": ".
 _QUANTIZATIONS = ("none", "float16", "int8_weights", "int8")
 
 
-def define_flags():
+def define_flags() -> None:
     """Defines the command's flags."""
     flags.DEFINE_enum("format", "onnx", list(_SUFFIXES), "What is written: a file, or for savedmodel a folder.")
     flags.DEFINE_enum(
@@ -55,7 +55,7 @@ def define_flags():
     flags.DEFINE_float("most_loss", 0.5, "Most points of accuracy on PublicTest that an int8 export may lose.")
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Exports what the arguments name."""
     given = flags.FLAGS
     if len(arguments) != 1:
@@ -87,7 +87,7 @@ def main(arguments):
 
 
 def _ship(folder, given):
-    from fer_ensemble.classifier.card import format_card
+    from fer_ensemble.classifier.shipped_card import format_card
     from fer_ensemble.data.store import load_dataset
     from fer_ensemble.export.shipping import ship
     from fer_ensemble.export.source import ASSETS

@@ -7,12 +7,13 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.members.directory import member_name
 from fer_ensemble.report.csv_tables import write_csv
 from fer_ensemble.report.learning_rate_plot import draw_range_test
+from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 
 FOLDER = "learning_rate"  # in that of the experiments, beside the members' exp_<fold>
 REACH = 0.05  # share of the steps, on either side, that a loss is averaged and its slope measured over
 
 
-def find_learning_rate(settings, options, steps):
+def find_learning_rate(settings: TrainingSettings, options: TrainingOptions, steps: int) -> None:
     """Runs the range test, and writes and prints what it found.
 
     Writes `EXPERIMENTS/learning_rate/exp_FOLD-RUN.csv`, a row for each step, and `.png`, in the place of those of

@@ -9,7 +9,7 @@ from fer_ensemble.base.errors import UserError
 MOST_BYTES = 1_000_000
 
 
-def check_flag_files(arguments):
+def check_flag_files(arguments: list[str]) -> None:
     """Looks at each file that `--flagfile` names.
 
     Raises:
@@ -40,7 +40,7 @@ def _is_text(content):
         return False
 
 
-def named_flag_files(arguments):
+def named_flag_files(arguments: list[str]) -> list[pathlib.Path]:
     """Returns the paths that `--flagfile=PATH` and `--flagfile PATH` name, up to `--`.
 
     Example:

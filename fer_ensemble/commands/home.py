@@ -3,7 +3,7 @@
 import os
 
 
-def provide_home():
+def provide_home() -> None:
     """Sets HOME, where it is not set and the system knows no home of this user, to a folder of the user's own.
 
     matplotlib and Keras look for their settings there, and end where they cannot know it. The folder lies among

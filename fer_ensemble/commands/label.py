@@ -18,60 +18,55 @@ Examples:
 
 import dataclasses
 
+from fer_ensemble.base.setting_fields import setting
 from fer_ensemble.commands import edge
-
-
-def _setting(default, text, **metadata):
-    return dataclasses.field(default=default, metadata={"help": text, **metadata})
 
 
 @dataclasses.dataclass(frozen=True)
 class LabelOptions:
     """What `fer-ensemble label` is told; each field is a flag."""
 
-    model: str = _setting(
+    model: str = setting(
         "", "The network: an .onnx file, or the folder of an ensemble; empty: the one that ships."
     )
-    csv: str = _setting(
-        "", "CSV file for all that is found. If it is there, the command goes on where it stopped."
-    )
-    jsonl: str = _setting("", "The same as JSON lines.")
-    overwrite: bool = _setting(False, "Begin --csv and --jsonl anew.")
-    json: bool = _setting(False, "Print JSON instead of a table.")
-    annotate: str = _setting("", "Folder for the pictures and videos with boxes and labels drawn into them.")
-    crops: str = _setting("", "Folder for the faces, 48x48, in a folder for each expression.")
-    explain: str = _setting(
+    csv: str = setting("", "CSV file for all that is found. If it is there, the command goes on where it stopped.")
+    jsonl: str = setting("", "The same as JSON lines.")
+    overwrite: bool = setting(False, "Begin --csv and --jsonl anew.")
+    json: bool = setting(False, "Print JSON instead of a table.")
+    annotate: str = setting("", "Folder for the pictures and videos with boxes and labels drawn into them.")
+    crops: str = setting("", "Folder for the faces, 48x48, in a folder for each expression.")
+    explain: str = setting(
         "",
         "Folder for an explanation of each face of a picture: red what spoke for the expression, blue against it.",
     )
-    report: str = _setting("", "Folder for a page on each video: expressions over time.")
-    faces: str = _setting(
+    report: str = setting("", "Folder for a page on each video: expressions over time.")
+    faces: str = setting(
         "detect",
         "detect: search for faces; whole: each picture is one face that fills it.",
         choices=("detect", "whole"),
     )
-    boxes: str = _setting(
+    boxes: str = setting(
         "", "CSV file with the columns file, left, top, width, height: where the faces are, in pixels."
     )
-    unsure_below: float = _setting(
+    unsure_below: float = setting(
         None, "Probability below which an answer is unsure. By default the network's own, chosen out of fold."
     )
-    detection_size: int = _setting(
+    detection_size: int = setting(
         640, "Longest side of a picture while it is searched. Larger finds smaller faces, as in crowds; slower."
     )
-    least_score: float = _setting(0.6, "Faces that the detector is less sure of are left out.")
-    every: str = _setting("0.2", "How often a video is looked at: 0.2 or 2s, seconds; 5, frames.")
-    smooth: float = _setting(0.0, "Seconds over which a video's probabilities are smoothed; 0: not.")
-    batch_size: int = _setting(64, "Faces that are classified at once.")
-    threads: int = _setting(0, "Threads to work with; 0: as many as there are cores.")
+    least_score: float = setting(0.6, "Faces that the detector is less sure of are left out.")
+    every: str = setting("0.2", "How often a video is looked at: 0.2 or 2s, seconds; 5, frames.")
+    smooth: float = setting(0.0, "Seconds over which a video's probabilities are smoothed; 0: not.")
+    batch_size: int = setting(64, "Faces that are classified at once.")
+    threads: int = setting(0, "Threads to work with; 0: as many as there are cores.")
 
 
-def define_flags():
+def define_flags() -> None:
     """Defines the flags of this command."""
     edge.define_flags(LabelOptions)
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     """Labels what the arguments name."""
     options = edge.settings_from_flags(LabelOptions)
     from fer_ensemble.commands.label_run import label

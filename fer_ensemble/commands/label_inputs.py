@@ -3,8 +3,10 @@
 import csv
 import glob
 import math
+import os
 import pathlib
 import sys
+from collections.abc import Sequence
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.readers.pictures import SUFFIXES
@@ -16,7 +18,7 @@ VIDEO_SUFFIXES = (
 _BOX_COLUMNS = ("file", "left", "top", "width", "height")
 
 
-def list_inputs(arguments, outputs=()) -> dict[str, str]:
+def list_inputs(arguments: Sequence[str], outputs: Sequence[str] = ()) -> dict[str, str]:
     """Lists the files that are meant.
 
     Args:
@@ -47,7 +49,7 @@ def list_inputs(arguments, outputs=()) -> dict[str, str]:
     return names
 
 
-def is_video(path) -> bool:
+def is_video(path: str | os.PathLike) -> bool:
     """Whether a file is taken for a video, by its suffix."""
     return pathlib.PurePath(path).suffix.lower() in VIDEO_SUFFIXES
 
@@ -79,7 +81,7 @@ def _choose_name(name, taken):
     return chosen
 
 
-def read_boxes(path) -> dict[str, list[tuple[float, float, float, float]]]:
+def read_boxes(path: str | os.PathLike) -> dict[str, list[tuple[float, float, float, float]]]:
     """Reads boxes of faces.
 
     Args:
@@ -118,6 +120,8 @@ def read_boxes(path) -> dict[str, list[tuple[float, float, float, float]]]:
     return boxes
 
 
-def boxes_of(boxes, path):
+def boxes_of(
+    boxes: dict[str, list[tuple[float, float, float, float]]], path: str | os.PathLike
+) -> list[tuple[float, float, float, float]]:
     """Returns the boxes of a picture: those of its path, or of its name; none is an empty list."""
     return boxes.get(str(path)) or boxes.get(pathlib.PurePath(path).name) or []

@@ -1,10 +1,18 @@
 """What `fer-ensemble label` prints and writes of each picture."""
 
 import json
+import os
 import pathlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.classifier.face import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fer_ensemble.classifier.face import Face
 
 _WIDEST = 40  # letters of a file's name in the table
 
@@ -12,11 +20,11 @@ _WIDEST = 40  # letters of a file's name in the table
 class Table:
     """Prints a line for each face, as it comes."""
 
-    def __init__(self, names):
+    def __init__(self, names: Iterable[str]):
         self._width = min(_WIDEST, max(map(len, ["file", *names])))
         print(f"{'file':{self._width}}  face  expression  probability")
 
-    def add(self, file, records, problem):
+    def add(self, file: str, records: list[dict], problem: str | None) -> None:
         if problem:
             self._print(file, "", f"not read: {problem}")
         elif not records:
@@ -27,12 +35,12 @@ class Table:
                 file, record["face"], f"{record['expression']:10}  {100 * record['probability']:9.1f} %{note}"
             )
 
-    def add_video(self, file, lines):
+    def add_video(self, file: str, lines: list[tuple[int, str]]) -> None:
         """Prints what was found in a video, a line for each face."""
         for number, text in lines or [("", "no face")]:
             self._print(file, number, text)
 
-    def close(self):
+    def close(self) -> None:
         pass
 
     def _print(self, file, number, text):
@@ -44,36 +52,38 @@ class Table:
 class JsonDocument:
     """Prints one JSON document: a line for each face, then what could not be read."""
 
-    def __init__(self, class_names, unsure_below):
+    def __init__(self, class_names: Sequence[str], unsure_below: float):
         head = {"schema_version": SCHEMA_VERSION, "class_names": list(class_names), "unsure_below": unsure_below}
         print(json.dumps(head)[:-1] + ', "faces": [', end="")
         self._between = "\n"
         self._problems = []
 
-    def add(self, file, records, problem):
+    def add(self, file: str, records: list[dict], problem: str | None) -> None:
         for record in records:
             print(self._between + json.dumps(record), end="", flush=True)
             self._between = ",\n"
         if problem:
             self._problems.append({"file": file, "problem": problem})
 
-    def add_video(self, file, lines):
+    def add_video(self, file: str, lines: list[tuple[int, str]]) -> None:
         """A video's records were added frame by frame."""
 
-    def close(self):
+    def close(self) -> None:
         print(f'], "problems": {json.dumps(self._problems)}}}', flush=True)
 
 
-def annotated_path(folder, name, video=False) -> pathlib.Path:
+def annotated_path(folder: str | os.PathLike, name: str, video: bool = False) -> pathlib.Path:
     """Returns where a picture or a video with labels is written."""
     return pathlib.Path(folder) / f"{name}.{'mp4' if video else 'jpg'}"
 
 
-def write_annotated(folder, name, picture, faces, class_names):
+def write_annotated(
+    folder: str | os.PathLike, name: str, picture: "np.ndarray", faces: "list[Face]", class_names: Sequence[str]
+) -> None:
     """Writes a picture with what was found drawn into it: `<folder>/<name>.jpg`."""
     from PIL import Image
 
-    from fer_ensemble.faces.drawing import draw_faces
+    from fer_ensemble.faces.labelled_pictures import draw_faces
 
     path = annotated_path(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,12 +91,12 @@ def write_annotated(folder, name, picture, faces, class_names):
         Image.fromarray(draw_faces(picture, faces, class_names)).save(temporary, quality=92)
 
 
-def write_crops(folder, name, faces):
+def write_crops(folder: str | os.PathLike, name: str, faces: "list[Face]") -> None:
     """Writes faces as the network saw them: `<folder>/<expression>/<name>_<number>.png`, 48x48, grey."""
     _write_faces(folder, name, faces, lambda face: face.crop)
 
 
-def write_explanations(folder, name, faces):
+def write_explanations(folder: str | os.PathLike, name: str, faces: "list[Face]") -> None:
     """Writes explained faces, named as by `write_crops`: each beside what spoke for its expression and against."""
     import numpy as np
 

@@ -8,8 +8,10 @@ import itertools
 import math
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
 from fer_ensemble.base.errors import EXIT_ERROR, UserError
+from fer_ensemble.commands.label import LabelOptions
 from fer_ensemble.commands.label_inputs import boxes_of, is_video, list_inputs, read_boxes
 from fer_ensemble.commands.label_outputs import (
     JsonDocument,
@@ -20,8 +22,11 @@ from fer_ensemble.commands.label_outputs import (
     write_explanations,
 )
 
+if TYPE_CHECKING:
+    from fer_ensemble.classifier.classifier import Classifier
 
-def label(arguments, options, classifier=None):
+
+def label(arguments: list[str], options: LabelOptions, classifier: "Classifier | None" = None) -> int:
     """Labels pictures and videos.
 
     Args:

@@ -1,10 +1,13 @@
 """What `fer-ensemble label` writes of a video."""
 
 import pathlib
+from collections.abc import Iterator
 
 from fer_ensemble.base.atomic_files import write_text
-from fer_ensemble.classifier.video import label_frames
+from fer_ensemble.classifier.classifier import Classifier
+from fer_ensemble.classifier.labelled_video import LabelledFrame, label_frames
 from fer_ensemble.classifier.video_summary import VideoSummary
+from fer_ensemble.commands.label import LabelOptions
 from fer_ensemble.commands.label_outputs import annotated_path, write_crops
 from fer_ensemble.report.video_page import format_time, format_video_page
 
@@ -16,12 +19,12 @@ class VideoOutputs:
         seen: How many frames were looked at.
     """
 
-    def __init__(self, classifier, path, name, options):
+    def __init__(self, classifier: Classifier, path: str, name: str, options: LabelOptions):
         self._classifier, self._path, self._name, self._options = classifier, path, name, options
         self._summary = VideoSummary(classifier.class_names)
         self.seen = 0
 
-    def frames(self):
+    def frames(self) -> Iterator[LabelledFrame]:
         """Yields each `LabelledFrame`; writes the annotated video and crops meanwhile, and the page at the end."""
         options, classifier = self._options, self._classifier
         frames = label_frames(classifier, self._path, options.every, options.smooth, options.threads or None)
@@ -41,7 +44,7 @@ class VideoOutputs:
             page.parent.mkdir(parents=True, exist_ok=True)
             write_text(page, format_video_page(pathlib.Path(self._path).name, self._summary, options.smooth))
 
-    def summary(self):
+    def summary(self) -> list[tuple[int, str]]:
         """Returns a pair for each face of the table: its number, and what it showed for how long."""
         lines = []
         for one in self._summary.people():

@@ -63,7 +63,7 @@ LOG_NAME = "train.log"
 SHOWN_FAILURES, SHOWN_LINES = 3, 10
 
 
-def define_flags():
+def define_flags() -> None:
     """Defines the flags of this command."""
     flags.DEFINE_string("runs", ",".join(RUNS), "The runs: architecture and number of each.")
     flags.DEFINE_string(
@@ -94,13 +94,13 @@ def define_flags():
     edge.define_flags(TrainingOptions)
 
 
-def complete_arguments(arguments):
+def complete_arguments(arguments: list[str]) -> list[str]:
     """Puts the sample's flags before arguments that name no data, and takes out those that are sbatch's."""
     given, _ = split_arguments(arguments)
     return list_sample_flags(given) + given
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     """Trains, then predicts; returns the exit code."""
     if arguments:
         raise UserError(f"{edge.program()} takes flags only. Received: {edge.brief(arguments)}")
@@ -148,7 +148,7 @@ def main(arguments):
     return _predict(prediction, members, options)
 
 
-def list_sample_flags(given):
+def list_sample_flags(given: list[str]) -> list[str]:
     """Returns the flags of the bundled sample if the arguments name no data, else none of them."""
     if {_flag_name(argument) for argument in given} & {"data", "flagfile"}:
         return []
@@ -168,8 +168,8 @@ def _flag_name(argument):
 
 def _describe(workers):
     gpus = dict.fromkeys(worker["CUDA_VISIBLE_DEVICES"] for worker in workers if "CUDA_VISIBLE_DEVICES" in worker)
-    place = f"GPU {', '.join(gpus)}" if gpus else "the CPU"
-    return f"{len(workers)} worker{'s' if len(workers) > 1 else ''} on {place}"
+    device = f"GPU {', '.join(gpus)}" if gpus else "the CPU"
+    return f"{len(workers)} worker{'s' if len(workers) > 1 else ''} on {device}"
 
 
 def _print_plan(members, prediction, options):

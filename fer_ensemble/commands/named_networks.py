@@ -8,6 +8,7 @@ import pathlib
 
 from fer_ensemble.base.atomic_files import hash_file
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.network_protocol import Network
 
 SHIPPED = "shipped"
 ENSEMBLE_FILE = "ensemble.json"
@@ -21,14 +22,14 @@ class NamedNetwork:
     Attributes:
         name: Short, different for each of those that are named together.
         path: `pathlib.Path`, None for the network that ships.
-        network: What answers (see `fer_ensemble.classifier.network.Network`).
+        network: What answers (see `fer_ensemble.base.network_protocol.Network`).
         bytes: Size of the files that it is made of; None where that is not known.
         sha256: Of the file that tells it from others; None where there is none.
     """
 
     name: str
     path: pathlib.Path | None
-    network: object
+    network: Network
     bytes: int | None
     sha256: str | None
 
@@ -88,18 +89,18 @@ def _member_models(folder):
     return [folder / member["name"] / "model.keras" for member in members if member["weight"] > 0]
 
 
-def name_apart(models):
+def name_apart(models: list[str]) -> list[str]:
     """Short names: the last part of each path, with those before it where that is not enough."""
     parts = [list(pathlib.Path(model).with_suffix("").parts if model else [model]) for model in models]
     names = []
     for number, own in enumerate(parts):
         length = 1
         while length < len(own) and any(
-            other[-length:] == own[-length:] for place, other in enumerate(parts) if place != number
+            other[-length:] == own[-length:] for index, other in enumerate(parts) if index != number
         ):
             length += 1
         names.append("-".join(part for part in own[-length:] if part not in ("/", "..", ".")) or "network")
     return [
-        name if names.count(name) == 1 else f"{name}-{names[:place].count(name) + 1}"
-        for place, name in enumerate(names)
+        name if names.count(name) == 1 else f"{name}-{names[:index].count(name) + 1}"
+        for index, name in enumerate(names)
     ]

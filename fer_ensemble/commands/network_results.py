@@ -2,12 +2,14 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from fer_ensemble import __version__
 from fer_ensemble.base.atomic_files import hash_file
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.network_protocol import Network
 from fer_ensemble.commands.named_networks import SHIPPED, load_networks
 from fer_ensemble.commands.result_folder import write_result_folder
 from fer_ensemble.data.copies import find_copies
@@ -27,12 +29,12 @@ class SingleNetwork:
 
     Attributes:
         name: What it is called in the tables: the name of its file.
-        network: What answers (see `fer_ensemble.classifier.network.Network`).
+        network: What answers (see `fer_ensemble.base.network_protocol.Network`).
         facts: `file`, `sha256`, and `trained_on`, in words, where that is known.
     """
 
     name: str
-    network: object
+    network: Network
     facts: dict
 
 
@@ -59,7 +61,7 @@ def load_single(path: str) -> SingleNetwork:
     return SingleNetwork(name, network, {"file": path, "sha256": digest, "trained_on": trained_on})
 
 
-def stand_beside(parts: dict, single: SingleNetwork, dataset: Dataset | None, class_names) -> dict:
+def stand_beside(parts: dict, single: SingleNetwork, dataset: Dataset | None, class_names: Sequence[str]) -> dict:
     """Returns the parts of an ensemble with what a network says of the test images; it may know the others."""
     if dataset is None:
         raise UserError("`network` takes the images: give them with --data.")

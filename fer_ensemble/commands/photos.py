@@ -1,7 +1,9 @@
 """Predicting people's own photos with a saved ensemble: as `fer-ensemble label` does it, with its outputs."""
 
 import functools
+import os
 import pathlib
+from collections.abc import Sequence
 
 from fer_ensemble.base import streams
 from fer_ensemble.base.errors import UserError
@@ -9,11 +11,12 @@ from fer_ensemble.classifier.classifier import Classifier
 from fer_ensemble.commands.label import LabelOptions
 from fer_ensemble.commands.label_inputs import list_inputs
 from fer_ensemble.commands.label_run import label
+from fer_ensemble.ensemble.saved import Ensemble
 
 NAME = "photos.csv"
 
 
-def check_photos(paths) -> None:
+def check_photos(paths: Sequence[str | os.PathLike]) -> None:
     """Checks that all photos and folders are there, before an ensemble is loaded for them.
 
     Raises:
@@ -27,7 +30,13 @@ def check_photos(paths) -> None:
         raise UserError("`images` must name at least one readable photo (jpg, png, ...). Received: none.")
 
 
-def report_photos(network, paths, output: pathlib.Path, views: str = "none", faces: str = "detect"):
+def report_photos(
+    network: Ensemble,
+    paths: Sequence[str | os.PathLike],
+    output: pathlib.Path,
+    views: str = "none",
+    faces: str = "detect",
+) -> int:
     """Finds the faces in photos, prints a table, and writes `photos.csv`, as `fer-ensemble label --csv` has it.
 
     Args:

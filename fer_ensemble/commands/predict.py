@@ -5,12 +5,14 @@ import pathlib
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.commands.ensemble_members import gather_members
 from fer_ensemble.commands.network_results import load_single, stand_beside
+from fer_ensemble.commands.predict_options import PredictOptions
 from fer_ensemble.commands.rescore import report_tables
 from fer_ensemble.commands.result_folder import write_result_folder
 from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS
 from fer_ensemble.ensemble import ensemble_file
 from fer_ensemble.ensemble.choice import AUTO, choose, find_saved, is_saved, make_record
 from fer_ensemble.ensemble.parts import OOF, combine_part, join_parts
+from fer_ensemble.ensemble.saved import Ensemble
 from fer_ensemble.evaluation.ensemble_scores import describe_ensemble, known_images
 from fer_ensemble.evaluation.predicted_images import check_labels, find_data
 from fer_ensemble.members import directory
@@ -24,7 +26,7 @@ NO_CALIBRATION = (
 )
 
 
-def report_ensemble(options) -> None:
+def report_ensemble(options: PredictOptions) -> None:
     """Combines an ensemble, prints its scores, writes its results, and saves what was chosen.
 
     Args:
@@ -93,7 +95,7 @@ def report_ensemble(options) -> None:
     print(f"written to {output}: {', '.join(written)}")
 
 
-def load_ensemble(options):
+def load_ensemble(options: PredictOptions) -> Ensemble:
     """Loads the ensemble that the options name: the saved one, unless they choose members or weights of their own.
 
     Nothing is written, nor is a saved ensemble needed.

@@ -19,32 +19,29 @@ import pathlib
 from absl import flags
 
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.setting_fields import setting
 from fer_ensemble.commands import edge
 from fer_ensemble.members.views import VIEWS
 from fer_ensemble.training.settings import PRECISIONS
-
-
-def _setting(default, text, choices=None):
-    return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
 
 
 @dataclasses.dataclass(frozen=True)
 class PredictOptions:
     """What is predicted, by which members, and how they are combined."""
 
-    ensemble: str = _setting("experiments", "Folder of the members, exp_<fold>/<run>/ in it.")
-    runs: str = _setting(
+    ensemble: str = setting("experiments", "Folder of the members, exp_<fold>/<run>/ in it.")
+    runs: str = setting(
         "",
         "Comma-separated runs to combine, each with its 4 folds; empty: cnn_0, cnn_1, resnet_0, resnet_1 and "
         "whatever other runs the folder holds.",
     )
-    folds: str = _setting(
+    folds: str = setting(
         "auto",
         "Which members. all: those of the 4 folds; none: those of --fold=none, one of each run; auto: those that "
         "the folder holds. They never vote together.",
         choices=("auto", "all", "none"),
     )
-    weights: str = _setting(
+    weights: str = setting(
         "auto",
         "auto: those of the saved ensemble, ensemble.json, if it is of these members; else oof if images were "
         "held out, else equal. equal: every run counts the same; oof: the weights of the runs with the smallest "
@@ -52,53 +49,53 @@ class PredictOptions:
         "most; public: a weight for each member, chosen on PublicTest, which then tests nothing; or a JSON file "
         'like {"cnn_0": 1, "cnn_1": 1, "resnet_0": 2, "resnet_1": 2}.',
     )
-    calibrate: bool = _setting(
+    calibrate: bool = setting(
         False,
         "Write probabilities that mean what they say, by a calibration that is chosen out of fold; not: the "
         "members' plain average. The predicted classes are the same. Photos' are always calibrated.",
     )
-    splits: str = _setting(
+    splits: str = setting(
         "OOF,PublicUse,PrivateUse",
         "Comma-separated: OOF (every training image, by the members that never saw it), PublicUse (also called "
         "PublicTest), PrivateUse (also called PrivateTest).",
     )
-    data: str = _setting(
+    data: str = setting(
         "",
         "The data set to predict, as for model_train.py; empty: the one that the members were trained on, whose "
         "predictions are there already. Of another data set, the test splits are predicted.",
     )
-    tta: str = _setting(
+    tta: str = setting(
         "none",
         "Views of each face to average over. none: the face alone; flip: and its mirror image; tencrop: its "
         "corners and centre, 44 pixels wide, and their mirror images. Views need --data or --images.",
         choices=tuple(VIEWS),
     )
-    precision: str = _setting(
+    precision: str = setting(
         "auto",
         "Arithmetic of what is not predicted yet: other data, views, photos. auto: the fastest on this device, as "
         "in training; float32: the same to 5 digits on every device.",
         choices=PRECISIONS,
     )
-    network: str = _setting(
+    network: str = setting(
         "",
         "One network to score instead: an .onnx or .keras file, or shipped; needs --data. With --ensemble, both: "
         "the network stands beside the ensemble.",
     )
-    images: str = _setting(
+    images: str = setting(
         "", "A photo, or a folder of them, to predict instead; more may follow: --images a.jpg b.png c/"
     )
-    faces: str = _setting(
+    faces: str = setting(
         "detect",
         "detect: search photos for faces; whole: each photo is one face that fills it.",
         choices=("detect", "whole"),
     )
-    allow_missing: bool = _setting(False, "Go on without the members that are missing or unfinished, and say so.")
-    save: bool = _setting(
+    allow_missing: bool = setting(False, "Go on without the members that are missing or unfinished, and say so.")
+    save: bool = setting(
         False,
         "Save what is chosen now as the ensemble, in place of ensemble.json. Where there is none of these members "
         "yet, what is chosen without --weights, --runs, --tta, --allow_missing and --output is saved anyhow.",
     )
-    output: str = _setting("", "Folder for the results; empty: the ensemble's folder.")
+    output: str = setting("", "Folder for the results; empty: the ensemble's folder.")
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
@@ -108,12 +105,12 @@ class PredictOptions:
             raise UserError("`ensemble` and `weights` must not be empty. Leave the flag out for its default.")
 
 
-def define_flags():
+def define_flags() -> None:
     """Defines the flags of this command."""
     edge.define_flags(PredictOptions)
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int | None:
     """Scores the ensemble, or predicts photos."""
     options = edge.settings_from_flags(PredictOptions)
     if arguments and not options.images:
@@ -147,7 +144,7 @@ def _check_alone(options):
         )
 
 
-def predict_photos(options, paths):
+def predict_photos(options: PredictOptions, paths: list[str]) -> int:
     """Predicts photos with the ensemble that the options name."""
     from fer_ensemble.commands.photos import check_photos, report_photos
     from fer_ensemble.commands.predict import NO_CALIBRATION, load_ensemble, parse_splits

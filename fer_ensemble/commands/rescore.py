@@ -19,6 +19,7 @@ from fer_ensemble.ensemble.prediction_tables import (
 from fer_ensemble.evaluation.part_scores import describe_part
 from fer_ensemble.evaluation.predicted_images import check_labels, describe_copies, find_data, votes_of
 from fer_ensemble.evaluation.provenance import differing_settings
+from fer_ensemble.members.collection import Member
 from fer_ensemble.members.directory import MODEL
 from fer_ensemble.report.score_tables import format_report
 
@@ -26,7 +27,7 @@ USAGES = {OOF: TRAINING, SPLITS[PUBLIC_TEST]: PUBLIC_TEST, SPLITS[PRIVATE_TEST]:
 
 
 def report_tables(
-    folder: pathlib.Path, members, histories: dict, splits: list[str], data: str, output: str
+    folder: pathlib.Path, members: list[Member], histories: dict, splits: list[str], data: str, output: str
 ) -> None:
     """Scores what `oof.csv` and `predictions.csv` hold, prints it, and writes results if they go elsewhere.
 

@@ -21,7 +21,14 @@ from fer_ensemble.scoring.comparisons import compare_pairs
 
 
 def write_result_folder(
-    output: pathlib.Path, report: dict, parts: dict, known: dict, calibrations, calibrate: bool, records, histories
+    output: pathlib.Path,
+    report: dict,
+    parts: dict,
+    known: dict,
+    calibrations: dict | None,
+    calibrate: bool,
+    records: list[dict],
+    histories: dict,
 ) -> None:
     """Writes all results.
 

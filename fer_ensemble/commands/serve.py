@@ -19,10 +19,10 @@ from absl import flags
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.commands import edge
-from fer_ensemble.serve.settings import NEW_TOKEN, TOKEN_VARIABLE, ServeSettings
+from fer_ensemble.serve.serve_settings import NEW_TOKEN, TOKEN_VARIABLE, ServeSettings
 
 
-def define_flags():
+def define_flags() -> None:
     """Defines the flags of the command."""
     flags.DEFINE_string(
         "model", None, "An ONNX file, or the folder of an ensemble. The network that ships by default."
@@ -33,7 +33,7 @@ def define_flags():
     edge.define_flags(ServeSettings)
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Serves until a signal comes."""
     if arguments:
         raise UserError(f"Expected flags alone. Received: {' '.join(arguments)}. A model is given by --model.")

@@ -7,7 +7,7 @@ from fer_ensemble.base import stop_signals
 EXIT_ERROR, EXIT_SIGNAL = 1, 128  # those of `fer_ensemble.base.errors`, which would have to be imported
 
 
-def run_verb(verb, program=None):
+def run_verb(verb: str, program: str | None = None) -> None:
     """Runs a verb of `fer_ensemble.commands.verbs.VERBS`, and ends the process with its exit code.
 
     Args:
@@ -17,7 +17,7 @@ def run_verb(verb, program=None):
     _run(lambda: _load_verb(verb), program)
 
 
-def run_dispatcher():
+def run_dispatcher() -> None:
     """Runs `fer-ensemble VERB ...`: the console script, and `python -m fer_ensemble`."""
     _run(_load_named_verb, "fer-ensemble")
 

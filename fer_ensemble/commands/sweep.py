@@ -33,7 +33,7 @@ from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 from fer_ensemble.training.variations import VARY_HELP
 
 
-def define_flags():
+def define_flags() -> None:
     """Defines the flags of this command."""
     flags.DEFINE_multi_string(
         "search",
@@ -46,7 +46,7 @@ def define_flags():
     edge.define_flags(TrainingOptions, skip=("overwrite",))
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Works on the study that the flags describe."""
     if arguments:
         raise UserError(f"{edge.program()} takes flags only. Received: {edge.brief(arguments)}")

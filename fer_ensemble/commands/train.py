@@ -23,7 +23,7 @@ from fer_ensemble.training.settings import RangeTestOptions, TrainingOptions, Tr
 from fer_ensemble.training.variations import VARY_HELP, vary_settings
 
 
-def define_flags():
+def define_flags() -> None:
     """Defines the flags of this command."""
     edge.define_flags(TrainingSettings)
     edge.define_flags(TrainingOptions)
@@ -31,7 +31,7 @@ def define_flags():
     flags.DEFINE_multi_string("vary", [], VARY_HELP)
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Trains as the flags say, or looks for a learning rate."""
     if arguments:
         raise UserError(f"{edge.program()} takes flags only. Received: {edge.brief(arguments)}")

@@ -8,6 +8,7 @@ A verb's module has `define_flags()`, which defines its absl flags and imports n
 import difflib
 import importlib
 import importlib.util
+import types
 
 from fer_ensemble.base import streams
 from fer_ensemble.base.errors import EXIT_ERROR
@@ -49,12 +50,12 @@ _EXAMPLES = {
 }
 
 
-def is_there(verb):
+def is_there(verb: str) -> bool:
     """Returns whether the verb's module exists."""
     return importlib.util.find_spec(_module_name(verb)) is not None
 
 
-def import_verb(verb):
+def import_verb(verb: str) -> types.ModuleType:
     """Returns the module of a verb."""
     return importlib.import_module(_module_name(verb))
 
@@ -63,7 +64,7 @@ def _module_name(verb):
     return f"fer_ensemble.commands.{_ELSEWHERE.get(verb, verb)}"
 
 
-def choose_verb(arguments):
+def choose_verb(arguments: list[str]) -> tuple[str | None, list[str]]:
     """Finds out what `fer-ensemble` is asked for.
 
     Returns:
@@ -85,7 +86,7 @@ def choose_verb(arguments):
     return None, arguments
 
 
-def show_verbs(arguments):
+def show_verbs(arguments: list[str]) -> int:
     """Prints the verbs, the version, or what is wrong with the arguments; returns the exit code."""
     first = arguments[0] if arguments else "--help"
     if first in ("help", "--help", "-h", "-?", "--helpshort", "--helpfull"):
@@ -107,7 +108,7 @@ def _refuse(word):
     return f"there is no verb {word!r}. Did you mean {near[0]}? See fer-ensemble --help"
 
 
-def format_verbs():
+def format_verbs() -> str:
     """Returns the text of `fer-ensemble --help`."""
     there = [verb for verb in VERBS if is_there(verb)]
     examples = [_EXAMPLES[verb] for verb in _EXAMPLES if verb in there][:3]

@@ -118,5 +118,5 @@ class ClassNumbers:
             `(labels, class_names)`: int8 positions in `class_names`, which are as from `order_classes`.
         """
         class_names = order_classes(self.names)
-        places = np.array([*(class_names.index(name) for name in self.names), UNLABELLED], np.int8)
-        return places[numbers], class_names
+        positions = np.array([*(class_names.index(name) for name in self.names), UNLABELLED], np.int8)
+        return positions[numbers], class_names

@@ -153,25 +153,25 @@ class _Canvas:
     def fill(self, points, grey, within=None):
         """Fills the polygon; with `within`, a second polygon, only the part inside that."""
         if within is None:
-            ImageDraw.Draw(self._image).polygon(self._place(points), fill=round(grey))
+            ImageDraw.Draw(self._image).polygon(self._to_pixels(points), fill=round(grey))
         else:
             filled = self._image.copy()
-            ImageDraw.Draw(filled).polygon(self._place(points), fill=round(grey))
+            ImageDraw.Draw(filled).polygon(self._to_pixels(points), fill=round(grey))
             mask = Image.new("1", self._image.size)
-            ImageDraw.Draw(mask).polygon(self._place(within), fill=1)
+            ImageDraw.Draw(mask).polygon(self._to_pixels(within), fill=1)
             self._image.paste(filled, mask=mask)
 
     def stroke(self, points, width, grey):
         """Draws a line with round joints; `width` in face units."""
         ImageDraw.Draw(self._image).line(
-            self._place(points), fill=round(grey), width=max(1, round(width * self._unit)), joint="curve"
+            self._to_pixels(points), fill=round(grey), width=max(1, round(width * self._unit)), joint="curve"
         )
 
     def pixels(self):
         """Returns the picture, float64 of shape `(48, 48)`, grey values 0..255."""
         return np.asarray(self._image.reduce(_SCALE), dtype=np.float64)
 
-    def _place(self, points):
+    def _to_pixels(self, points):
         return [tuple(point) for point in np.asarray(points) @ self._turn * self._unit + self._origin]
 
 

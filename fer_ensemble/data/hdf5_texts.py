@@ -32,10 +32,10 @@ def _check_heap(content, start):
     end = start + int.from_bytes(head[8:], "little") if len(head) == _HEAD else start
     if not start + _HEAD < end <= len(content):
         raise ValueError("a list of texts that ends beyond the file")
-    place = start + _HEAD
-    while place + _OBJECT.size <= end:
-        number, _, _, size = _OBJECT.unpack_from(content, place)
+    position = start + _HEAD
+    while position + _OBJECT.size <= end:
+        number, _, _, size = _OBJECT.unpack_from(content, position)
         # Number 0 is what is free; its size counts its head, too.
-        place += size if number == 0 else _OBJECT.size + (size + 7) // 8 * 8
-        if size > end - start or place > end or (number == 0 and place < end):
+        position += size if number == 0 else _OBJECT.size + (size + 7) // 8 * 8
+        if size > end - start or position > end or (number == 0 and position < end):
             raise ValueError("a list of texts that does not fit in its place")

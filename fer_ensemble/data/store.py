@@ -148,16 +148,16 @@ def _is_cache_of(names, path):
 
 
 def _cache_paths(paths):
-    """Returns the two places for a cache: beside the first input, and in the user's own folder of caches."""
+    """Returns the two paths for a cache: beside the first input, and in the user's own folder of caches."""
     first = paths[0].absolute()
     name = "+".join(path.absolute().name for path in paths) + ".h5"
     beside = first.with_name(name)
-    place = hashlib.sha256(str(first.parent).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    digest = hashlib.sha256(str(first.parent).encode("utf-8", "surrogateescape")).hexdigest()[:8]
     try:
         cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     except RuntimeError:  # nobody's home
         return beside, beside
-    elsewhere = cache / "fer_ensemble" / f"{place}-{name}"
+    elsewhere = cache / "fer_ensemble" / f"{digest}-{name}"
     return (elsewhere if first.parent == SAMPLE_FILE.parent else beside), elsewhere  # the package stays as it is
 
 

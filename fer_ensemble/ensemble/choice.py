@@ -1,6 +1,7 @@
 """What is chosen to make members an ensemble: weights, calibration, threshold; and finding it saved."""
 
 import dataclasses
+import os
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from fer_ensemble.ensemble.ensemble_file import Calibrations, EnsembleRecord
 from fer_ensemble.ensemble.held_out_calibration import TEST, calibrate_out_of_fold
 from fer_ensemble.ensemble.member_weights import resolve_weighting, weigh_members
 from fer_ensemble.ensemble.parts import OOF, Part, combine_part, predicted_and_labelled
+from fer_ensemble.members.collection import Member
 from fer_ensemble.members.directory import MODEL
 from fer_ensemble.scoring.calibration import fit_calibration
 from fer_ensemble.scoring.selective import choose_unsure_below
@@ -77,7 +79,7 @@ def choose(weighting: str, oof: Part, public: Part | None) -> Choice:
     )
 
 
-def find_saved(folder, members, views: str) -> Choice | None:
+def find_saved(folder: str | os.PathLike, members: list[Member], views: str) -> Choice | None:
     """Returns what was chosen once, if `ensemble.json` is of these very members and views; else None.
 
     Args:
@@ -92,7 +94,7 @@ def find_saved(folder, members, views: str) -> Choice | None:
     return Choice(record.weights_from, weights, record.calibrations, record.unsure_below, record.chosen_on)
 
 
-def is_saved(folder, members) -> bool:
+def is_saved(folder: str | os.PathLike, members: list[Member]) -> bool:
     """Whether `ensemble.json` is of these very members."""
     return _read_saved(folder, members) is not None
 
@@ -106,7 +108,7 @@ def _read_saved(folder, members):
     return record if list(record.models.items()) == list(models.items()) else None
 
 
-def make_record(choice: Choice, members, views: str) -> EnsembleRecord:
+def make_record(choice: Choice, members: list[Member], views: str) -> EnsembleRecord:
     """Makes of members and what was chosen for them an ensemble, as `ensemble.json` has it.
 
     Args:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 import pathlib
 import re
 
@@ -83,7 +84,7 @@ class EnsembleRecord:
     version: str
 
 
-def write_record(folder, record: EnsembleRecord) -> None:
+def write_record(folder: str | os.PathLike, record: EnsembleRecord) -> None:
     """Writes `ensemble.json` whole, in place of an old one."""
     calibrations = record.calibrations
     content = {
@@ -106,7 +107,7 @@ def write_record(folder, record: EnsembleRecord) -> None:
     write_text(pathlib.Path(folder) / NAME, json.dumps(content, indent=2) + "\n")
 
 
-def read_record(folder) -> EnsembleRecord:
+def read_record(folder: str | os.PathLike) -> EnsembleRecord:
     """Reads `ensemble.json`.
 
     Args:

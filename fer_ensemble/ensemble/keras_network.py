@@ -1,5 +1,6 @@
 """One network saved as `.keras`, asked like an ensemble."""
 
+import os
 import pathlib
 import threading
 
@@ -35,7 +36,7 @@ class KerasNetwork:
         UserError: If it is damaged, or its classes are not known.
     """
 
-    def __init__(self, path, precision: str = "auto"):
+    def __init__(self, path: str | os.PathLike, precision: str = "auto"):
         self._path = path = pathlib.Path(path)
         digest = hash_file(path)
         self._networks, self._lock = Networks(precision), threading.Lock()
@@ -63,7 +64,7 @@ class KerasNetwork:
             "settings": record["settings"] if record else None,
         }
 
-    def predict(self, images) -> np.ndarray:
+    def predict(self, images: np.ndarray) -> np.ndarray:
         """Returns the probabilities of the classes: float32, shape `(images, classes)`, each row summing to 1.
 
         Args:

@@ -1,6 +1,8 @@
 """What an ensemble says of the training images that its members did not see: a teacher's targets."""
 
+import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,7 +17,9 @@ from fer_ensemble.members import directory
 from fer_ensemble.members.collection import Member, has_own_predictions, own_predictions
 
 
-def load_oof(folder, rows, class_names, fingerprint: str) -> tuple[np.ndarray, dict]:
+def load_oof(
+    folder: str | os.PathLike, rows: np.ndarray, class_names: Sequence[str], fingerprint: str
+) -> tuple[np.ndarray, dict]:
     """Reads the calibrated out-of-fold probabilities of an ensemble.
 
     They come from the saved ensemble and its members' predictions; where these are not kept, as in a folder of
@@ -71,14 +75,14 @@ def _from_members(folder, class_names, fingerprint):
 
 
 def _member(folder, record: EnsembleRecord, name):
-    place = folder / name
-    member = Member(place.name, None, place, directory.read_record(place))
+    path = folder / name
+    member = Member(path.name, None, path, directory.read_record(path))
     if member.record["files"].get(directory.MODEL) != record.models[name]:
         raise UserError(
-            f"{place} is not the member that {ensemble_file.NAME} names (SHA-256). Choose weights anew: "
+            f"{path} is not the member that {ensemble_file.NAME} names (SHA-256). Choose weights anew: "
             f"python predict.py --ensemble {folder}"
         )
-    return Member(place.name, member.record["settings"].get("fold"), place, member.record)
+    return Member(path.name, member.record["settings"].get("fold"), path, member.record)
 
 
 def _from_table(folder, class_names, fingerprint):

@@ -1,7 +1,9 @@
 """The tables that an ensemble's results leave, `oof.csv` and `predictions.csv`, read again."""
 
 import dataclasses
+import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -44,12 +46,12 @@ class PredictionTable:
     labels: np.ndarray
     probabilities: np.ndarray
 
-    def select(self, chosen) -> "PredictionTable":
+    def select(self, chosen: np.ndarray) -> "PredictionTable":
         """Returns the table of some of its images, as NumPy chooses."""
         return PredictionTable(*(values[chosen] for values in vars(self).values()))
 
 
-def read_table(path, class_names) -> PredictionTable:
+def read_table(path: str | os.PathLike, class_names: Sequence[str]) -> PredictionTable:
     """Reads `oof.csv` or `predictions.csv`.
 
     Args:
@@ -92,7 +94,7 @@ def read_table(path, class_names) -> PredictionTable:
     return PredictionTable(rows, usage.to_numpy(np.uint8), labels.astype(np.int8), probabilities / sums)
 
 
-def read_scores(folder) -> dict:
+def read_scores(folder: str | os.PathLike) -> dict:
     """Reads `scores.json`, as far as its tables need it: classes, data, splits, and calibration if there is one.
 
     Raises:

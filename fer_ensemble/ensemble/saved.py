@@ -1,8 +1,10 @@
 """An ensemble to hold in one's hand: loaded once, asked as often as one likes."""
 
 import dataclasses
+import os
 import pathlib
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from fer_ensemble.ensemble.combine import combine_probabilities
 from fer_ensemble.ensemble.ensemble_file import NAME, EnsembleRecord, read_record
 from fer_ensemble.members.directory import MODEL
 from fer_ensemble.members.views import VIEWS
+
+if TYPE_CHECKING:
+    from fer_ensemble.members.networks import Networks, Weights
 
 RESIDENT = ("one", "all")
 
@@ -29,7 +34,15 @@ class Ensemble:
         views: The views of each face that are taken unless others are asked for.
     """
 
-    def __init__(self, record: EnsembleRecord, folder, shares, weights, networks, precision: str):
+    def __init__(
+        self,
+        record: EnsembleRecord,
+        folder: str | os.PathLike,
+        shares: np.ndarray,
+        weights: "list[Weights]",
+        networks: "list[Networks]",
+        precision: str,
+    ):
         self._record, self._folder = record, pathlib.Path(folder)
         path = self._folder / NAME
         self._digest = hash_file(path) if path.is_file() else None
@@ -40,7 +53,7 @@ class Ensemble:
         self.precision = precision
 
     @classmethod
-    def load(cls, folder, resident: str = "one", precision: str = "auto") -> "Ensemble":
+    def load(cls, folder: str | os.PathLike, resident: str = "one", precision: str = "auto") -> "Ensemble":
         """Loads an ensemble that `predict.py` saved, and checks the hashes of its models, once.
 
         Args:
@@ -58,7 +71,7 @@ class Ensemble:
 
     @classmethod
     def from_record(
-        cls, record: EnsembleRecord, folder, resident: str = "one", precision: str = "auto"
+        cls, record: EnsembleRecord, folder: str | os.PathLike, resident: str = "one", precision: str = "auto"
     ) -> "Ensemble":
         """Loads an ensemble that is not saved, or not so. Args and Raises: as `load`."""
         if resident not in RESIDENT:
@@ -92,7 +105,7 @@ class Ensemble:
         shares = np.array([record.weights[name] for name in paths])
         return cls(record, folder, shares, weights, networks, shared.precision)
 
-    def predict(self, images, views: str | None = None) -> np.ndarray:
+    def predict(self, images: np.ndarray, views: str | None = None) -> np.ndarray:
         """Tells the probabilities of the classes.
 
         Args:
@@ -109,7 +122,7 @@ class Ensemble:
         """
         return self.combine(self.predict_members(images, views))
 
-    def predict_members(self, images, views: str | None = None) -> np.ndarray:
+    def predict_members(self, images: np.ndarray, views: str | None = None) -> np.ndarray:
         """Tells what each member says by itself, not calibrated.
 
         Args and Raises: as `predict`.

@@ -1,5 +1,6 @@
 """Weights of the runs as a JSON file, which people write."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -10,7 +11,7 @@ from fer_ensemble.base.json_files import read_json
 MOST_BYTES = 1 << 20
 
 
-def read_weights(path, run_names: list[str]) -> np.ndarray:
+def read_weights(path: str | os.PathLike, run_names: list[str]) -> np.ndarray:
     """Reads the weights of the runs from a JSON file such as `{"cnn_0": 1.0, "resnet_0": 2.5}`.
 
     Args:

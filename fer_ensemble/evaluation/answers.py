@@ -1,10 +1,12 @@
 """Asking a network, or an ensemble and its members, in the order of the data's classes."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.network_protocol import Network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Answers:
     members: np.ndarray | None = None
 
 
-def ask(network, images, class_names) -> Answers:
+def ask(network: Network, images: np.ndarray, class_names: Sequence[str]) -> Answers:
     """Asks a network or an ensemble, and its members where it tells them apart.
 
     Args:
@@ -38,7 +40,7 @@ def ask(network, images, class_names) -> Answers:
     return Answers(network.combine(members)[:, order], members[..., order].argmax(axis=2).astype(np.int8))
 
 
-def check_classes(network, class_names, name: str) -> None:
+def check_classes(network: Network, class_names: Sequence[str], name: str) -> None:
     """Raises UserError unless a network, called `name`, has these classes, in whatever order."""
     if set(network.class_names) != set(class_names):
         raise UserError(

@@ -68,7 +68,7 @@ CORRUPTIONS = {
 }
 
 
-def corrupt(images, name: str, strength: int, seed: int = 0) -> np.ndarray:
+def corrupt(images: np.ndarray, name: str, strength: int, seed: int = 0) -> np.ndarray:
     """Corrupts faces.
 
     Args:

@@ -1,6 +1,6 @@
 """Crops without a face: a network answers there, too, and should not be sure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ CELLS = 4  # each way, into which a face is cut and shuffled
 NO_FACE = -1  # no class is right
 
 
-def draw_faceless(faces, crops: int, seed: int = 0) -> dict[str, np.ndarray]:
+def draw_faceless(faces: np.ndarray, crops: int, seed: int = 0) -> dict[str, np.ndarray]:
     """Draws crops without a face, a kind after the other.
 
     Args:
@@ -23,12 +23,12 @@ def draw_faceless(faces, crops: int, seed: int = 0) -> dict[str, np.ndarray]:
         Dict from the kind to uint8, shape `(crops, 48, 48)`.
     """
     return {
-        kind: draw(faces, crops, np.random.default_rng([seed, place]))
-        for place, (kind, draw) in enumerate(KINDS.items())
+        kind: draw(faces, crops, np.random.default_rng([seed, number]))
+        for number, (kind, draw) in enumerate(KINDS.items())
     }
 
 
-def cut_patches(pictures, crops: int, seed: int = 0) -> np.ndarray:
+def cut_patches(pictures: list[np.ndarray], crops: int, seed: int = 0) -> np.ndarray:
     """Cuts squares out of pictures, at random places and in random sizes from 48 pixels up.
 
     Args:
@@ -54,7 +54,9 @@ def cut_patches(pictures, crops: int, seed: int = 0) -> np.ndarray:
     return np.stack(cut)
 
 
-def describe_faceless(answers: dict, class_names, unsure_below: float, faces, labels) -> dict:
+def describe_faceless(
+    answers: dict, class_names: Sequence[str], unsure_below: float, faces: np.ndarray, labels: np.ndarray
+) -> dict:
     """Counts how often a network is sure where there is no face.
 
     Args:

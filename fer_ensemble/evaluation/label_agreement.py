@@ -1,5 +1,7 @@
 """How often ten people who looked again say what FER2013's label says."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fer_ensemble.data.classes import find_class
@@ -7,7 +9,7 @@ from fer_ensemble.data.dataset import UNLABELLED, VOTE_NAMES
 from fer_ensemble.scoring.metrics import wilson_interval
 
 
-def plurality_labels(votes, class_names) -> tuple[np.ndarray, np.ndarray]:
+def plurality_labels(votes: np.ndarray, class_names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Finds the class that more votes are for than for any other answer.
 
     Args:
@@ -23,13 +25,13 @@ def plurality_labels(votes, class_names) -> tuple[np.ndarray, np.ndarray]:
     votes = np.asarray(votes)
     most = votes.max(axis=1, keepdims=True)
     leads = (votes == most).sum(axis=1) == 1
-    places = [
+    labels = [
         class_names.index(name) if (name := find_class(vote)) in class_names else UNLABELLED for vote in VOTE_NAMES
     ]
-    return np.where(leads, np.array(places)[votes.argmax(axis=1)], UNLABELLED), leads
+    return np.where(leads, np.array(labels)[votes.argmax(axis=1)], UNLABELLED), leads
 
 
-def describe_agreement(labels, votes, class_names) -> dict | None:
+def describe_agreement(labels: np.ndarray, votes: np.ndarray | None, class_names: Sequence[str]) -> dict | None:
     """Counts how often the plurality is the label.
 
     Args:
@@ -58,9 +60,9 @@ def describe_agreement(labels, votes, class_names) -> dict | None:
         "interval": list(wilson_interval(int(same.sum()), len(same))),
         "by_votes": [{"votes": int(one), **_share(same[most == one])} for one in np.unique(most)],
         "by_class": [
-            {"name": name, **_share(same[given == place])}
-            for place, name in enumerate(class_names)
-            if (given == place).any()
+            {"name": name, **_share(same[given == label])}
+            for label, name in enumerate(class_names)
+            if (given == label).any()
         ],
     }
 

@@ -9,7 +9,7 @@ ROUNDS = 15
 BATCH = 64
 
 
-def measure_latency(networks: dict, faces, rounds: int = ROUNDS) -> dict:
+def measure_latency(networks: dict, faces: np.ndarray, rounds: int = ROUNDS) -> dict:
     """Times the answer for one face and for many.
 
     The networks take turns, so that what else the machine does strikes all of them alike. Each has answered once

@@ -1,5 +1,7 @@
 """What one network, or one ensemble, is found to do on labelled faces: the plain numbers of `evaluation.json`."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fer_ensemble.evaluation.part_scores import describe_calibration, describe_classes
@@ -9,7 +11,9 @@ from fer_ensemble.scoring.confusion import bootstrap_intervals, confusion_matrix
 from fer_ensemble.scoring.metrics import predicted_labels, score
 
 
-def describe_network(probabilities, labels, class_names, unsure_below: float) -> dict:
+def describe_network(
+    probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str], unsure_below: float
+) -> dict:
     """Describes predictions.
 
     Args:
@@ -33,7 +37,7 @@ def describe_network(probabilities, labels, class_names, unsure_below: float) ->
     }
 
 
-def compare_networks(probabilities: dict, labels) -> list[dict]:
+def compare_networks(probabilities: dict, labels: np.ndarray) -> list[dict]:
     """Compares every two networks on the same faces.
 
     Args:

@@ -7,7 +7,7 @@ from fer_ensemble.scoring.selective import area_under_risk_coverage, risk_covera
 CURVE_POINTS = 50
 
 
-def describe_risk(probabilities, labels, unsure_below: float) -> dict:
+def describe_risk(probabilities: np.ndarray, labels: np.ndarray, unsure_below: float) -> dict:
     """Describes accuracy against how many faces are answered.
 
     Args:

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from fer_ensemble.base import stop_signals
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.network_protocol import Network
 from fer_ensemble.evaluation.answers import Answers, ask
 from fer_ensemble.evaluation.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from fer_ensemble.evaluation.risk import describe_risk
@@ -19,7 +20,13 @@ CLEAN = ("clean", 0)
 CONDITIONS = (CLEAN, *((name, strength) for name in CORRUPTIONS for strength in STRENGTHS))
 
 
-def answer_corrupted(network, images, class_names, seed: int = 0, on_condition: Callable | None = None) -> dict:
+def answer_corrupted(
+    network: Network,
+    images: np.ndarray,
+    class_names: Sequence[str],
+    seed: int = 0,
+    on_condition: Callable | None = None,
+) -> dict:
     """Asks a network about the faces as they are and under each corruption and strength.
 
     Args:
@@ -43,7 +50,7 @@ def answer_corrupted(network, images, class_names, seed: int = 0, on_condition: 
     return answers
 
 
-def describe_robustness(answers: dict, labels, unsure_below: float) -> dict:
+def describe_robustness(answers: dict, labels: np.ndarray, unsure_below: float) -> dict:
     """Counts the errors.
 
     Args:
@@ -123,7 +130,7 @@ def accuracies_of(robustness: dict, error: str = "error") -> dict[str, list[floa
     }
 
 
-def fingerprint_faces(images, labels, seed: int) -> str:
+def fingerprint_faces(images: np.ndarray, labels: np.ndarray, seed: int) -> str:
     """Returns the SHA-256 (64 hex digits) of what is asked: only errors on the same faces can be compared."""
     digest = hashlib.sha256(f"FER2013-C {FORMAT_VERSION} {seed} {images.shape}".encode())
     digest.update(np.ascontiguousarray(images))
@@ -145,7 +152,7 @@ def read_known(path: pathlib.Path, sha256: str | None) -> dict | None:
     return known if sha256 is not None and known["network"]["sha256"] == sha256 else None
 
 
-def check_baseline(robustness, path) -> dict:
+def check_baseline(robustness: object, path: pathlib.Path) -> dict:
     """Returns what was read from a `robustness.json`; raises UserError if it is none."""
     try:
         if robustness["format_version"] == FORMAT_VERSION and set(robustness["corruptions"]) == set(CORRUPTIONS):
@@ -170,7 +177,7 @@ def table_of(robustness: dict) -> list[list]:
     return rows
 
 
-def each_condition(robustness: dict):
+def each_condition(robustness: dict) -> Iterator[tuple[str, int, dict]]:
     """Yields (name, strength, values) of each of the 66 conditions, the clean one first."""
     yield *CLEAN, robustness["clean"]
     for name, one in robustness["corruptions"].items():

@@ -26,7 +26,7 @@ def make_card(source: Source, dataset: Dataset, probabilities: np.ndarray, file:
         latency: Dictionary of `one` and `each_of_64` (milliseconds per face), `runtime`, `threads`, `processor`.
 
     Returns:
-        Dictionary that JSON can hold; `fer_ensemble.classifier.card.format_card` writes it for people.
+        Dictionary that JSON can hold; `fer_ensemble.classifier.shipped_card.format_card` writes it for people.
     """
     tested, facts = dataset.split(PUBLIC_TEST), source.facts
     labelled = dataset.labels[tested] != UNLABELLED
@@ -56,8 +56,8 @@ def make_card(source: Source, dataset: Dataset, probabilities: np.ndarray, file:
             "without_copies": score(probabilities, labels, ~copies),
         },
         "classes": [
-            _with_interval(one, described["confusion"][place][place])
-            for place, one in enumerate(described["classes"])
+            _with_interval(one, described["confusion"][label][label])
+            for label, one in enumerate(described["classes"])
         ],
         "confusion": described["confusion"],
         "calibration": {

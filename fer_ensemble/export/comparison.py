@@ -32,7 +32,7 @@ class Comparison:
     accuracy: float | None
 
 
-def compare(source, exported, labels) -> Comparison:
+def compare(source: np.ndarray, exported: np.ndarray, labels: np.ndarray) -> Comparison:
     """Compares probabilities.
 
     Args:

@@ -1,5 +1,7 @@
 """One graph of one network or of many: faces in, calibrated probabilities out."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fer_ensemble.models.device import keras
@@ -14,7 +16,9 @@ CLASS_MAPS = "class_maps"
 layers, ops = keras.layers, keras.ops
 
 
-def build_graph(models: list, weights, calibration: Calibration, views: str = "none") -> keras.Model:
+def build_graph(
+    models: list, weights: Sequence[float], calibration: Calibration, views: str = "none"
+) -> keras.Model:
     """Builds what is exported.
 
     Args:

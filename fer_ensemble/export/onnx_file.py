@@ -8,11 +8,16 @@ import os
 import pathlib
 import tempfile
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.export.graph import CLASS_MAPS, PROBABILITIES
+
+if TYPE_CHECKING:
+    import keras
+    import onnx
 
 METADATA_KEY = "fer_ensemble"
 OPSET = 17  # what tf2onnx and ONNX Runtime of the last years, also in the browser, have in common
@@ -22,7 +27,11 @@ RANGE = 99.99  # percent of the values that an int8 range holds; the rest is cut
 
 
 def write_onnx(
-    graph, path: pathlib.Path, facts: dict, quantize: str = "none", calibration_faces: np.ndarray | None = None
+    graph: "keras.Model",
+    path: pathlib.Path,
+    facts: dict,
+    quantize: str = "none",
+    calibration_faces: np.ndarray | None = None,
 ) -> None:
     """Writes a graph as an ONNX file.
 
@@ -61,7 +70,7 @@ def read_facts(path: str | os.PathLike) -> dict | None:
     return json.loads(properties[METADATA_KEY]) if METADATA_KEY in properties else None
 
 
-def halve_weights(model) -> None:
+def halve_weights(model: "onnx.ModelProto") -> None:
     """Stores the large float32 weights of an ONNX model in float16, each followed by a cast to float32.
 
     ONNX Runtime casts them once, when it loads the file, so that it computes as before.

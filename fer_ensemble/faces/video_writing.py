@@ -1,6 +1,8 @@
 """Writing pictures with their times as a video, as for tests and benchmarks."""
 
 import fractions
+import os
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -10,7 +12,13 @@ _CLOCK = fractions.Fraction(1, 1000)  # seconds
 _SOUND_RATE = 16_000  # samples per second
 
 
-def write_video(path, pictures, times, sound_seconds=0.0, rotation=0):
+def write_video(
+    path: str | os.PathLike,
+    pictures: Iterable[np.ndarray],
+    times: Iterable[float],
+    sound_seconds: float = 0.0,
+    rotation: int = 0,
+) -> None:
     """Writes an H.264 video whose frames have exactly the times that are given.
 
     Args:

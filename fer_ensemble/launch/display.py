@@ -6,7 +6,9 @@ import time
 
 from fer_ensemble.base.words import format_seconds
 from fer_ensemble.launch.local import Run
-from fer_ensemble.members.directory import read_progress, work_folder
+from fer_ensemble.launch.plan import PlannedMember
+from fer_ensemble.members.notes import read_progress
+from fer_ensemble.members.replacement import work_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,15 +71,15 @@ class LiveLine:
         total: How many things there are to complete.
     """
 
-    def __init__(self, total):
+    def __init__(self, total: int):
         self._bar = make_bar(total) if sys.stdout.isatty() else None
 
-    def __enter__(self):
+    def __enter__(self) -> "LiveLine":
         if self._bar:
             self._bar.start()
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self._bar:
             self._bar.stop()
 
@@ -103,13 +105,13 @@ class Display(LiveLine):
         workers: How many train at a time.
     """
 
-    def __init__(self, members, workers):
+    def __init__(self, members: list[PlannedMember], workers: int):
         super().__init__(len(members))
         self._members = members
         self._workers = workers
         self._said = set()
 
-    def __call__(self, runs):
+    def __call__(self, runs: list[Run]) -> None:
         runs = {run.job.name: run for run in runs}
         reports = {name: read_report(run) for name, run in runs.items() if run.exit_code is None}
         complete = sum(member.complete or _is_done(runs.get(member.name)) for member in self._members)
@@ -117,7 +119,7 @@ class Display(LiveLine):
         left = estimate_seconds_left(times, self._workers)
         time_left = f"about {format_seconds(left)} left" if left else ""
         for run in runs.values():
-            self._say_once(run, "began", f"{run.job.name} begins{_place(run)}: {run.job.log}")
+            self._say_once(run, "began", f"{run.job.name} begins{_describe_device(run)}: {run.job.log}")
             if run.exit_code is not None:
                 how = "complete" if _is_done(run) else "NOT complete"
                 line = f"{run.job.name} {how} after {format_seconds(run.seconds)}"
@@ -170,7 +172,7 @@ def _is_done(run):
     return run is not None and run.exit_code == 0
 
 
-def _place(run):
+def _describe_device(run):
     gpu = run.environment.get("CUDA_VISIBLE_DEVICES")
     return f" on GPU {gpu}" if gpu else ""
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import Dataset
 from fer_ensemble.data.fold_names import Fold, parse_fold
-from fer_ensemble.members import directory
+from fer_ensemble.members import directory, replacement
 from fer_ensemble.training.settings import (
     FOLDS,
     RUNS,
@@ -183,12 +183,12 @@ def discard_members(members: list[PlannedMember]) -> None:
     """
     for member in members:
         member.folder.mkdir(parents=True, exist_ok=True)
-        directory.begin_afresh(member.folder)
+        replacement.begin_afresh(member.folder)
 
 
 def is_current(folder: pathlib.Path) -> bool:
     """Whether a member is complete, and no training is to replace it."""
-    return directory.is_complete(folder) and not directory.is_replaced(folder)
+    return directory.is_complete(folder) and not replacement.is_replaced(folder)
 
 
 def training_command(settings: TrainingSettings, options: TrainingOptions) -> list[str]:

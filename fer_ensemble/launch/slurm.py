@@ -33,7 +33,7 @@ class BatchJob:
     flags: list[str]
     script: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{shlex.join(['sbatch', *self.flags])} <<'END'\n{self.script}END"
 
     def check(self) -> None:

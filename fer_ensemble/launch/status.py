@@ -6,7 +6,7 @@ import time
 
 from fer_ensemble.base.words import format_seconds
 from fer_ensemble.launch.plan import is_current
-from fer_ensemble.members import directory
+from fer_ensemble.members import directory, lock, notes, replacement
 from fer_ensemble.training.state import read_notes
 
 WAITING, RUNNING, INTERRUPTED = "waiting", "running", "interrupted"
@@ -26,7 +26,7 @@ class MemberStatus:
         name: `exp_2/cnn_0`.
         state: `waiting` (not begun), `running`, `interrupted` (it goes on when it is started again), `complete` or
             `failed` (its last training ended in an error).
-        progress: What it last said of itself, as `directory.write_progress` wrote it; None if nothing.
+        progress: What it last said of itself, as `notes.write_progress` wrote it; None if nothing.
         note: For people: the scores, or the error.
     """
 
@@ -48,9 +48,9 @@ def read_status(folder: pathlib.Path) -> MemberStatus:
     name = f"{folder.parent.name}/{folder.name}"
     if is_current(folder):
         return _read_complete(folder, name)
-    work = directory.work_folder(folder)
-    progress, failure = directory.read_progress(work), directory.read_failure(work)
-    if directory.is_held(folder) or _lives_elsewhere(progress, failure):
+    work = replacement.work_folder(folder)
+    progress, failure = notes.read_progress(work), notes.read_failure(work)
+    if lock.is_held(folder) or _lives_elsewhere(progress, failure):
         return MemberStatus(name, RUNNING, progress)
     if failure:
         return MemberStatus(name, FAILED, progress, failure.get("error", "it left no reason"))
@@ -77,7 +77,7 @@ def _read_complete(folder, name):
 
 
 def _lives_elsewhere(progress, failure):
-    if not progress or failure or progress.get("host") == directory.describe_process()["host"]:
+    if not progress or failure or progress.get("host") == notes.describe_process()["host"]:
         return False
     return (
         progress.get("state") == "running" and time.time() - progress.get("updated", 0) < SECONDS_OF_A_SIGN_OF_LIFE
@@ -111,7 +111,7 @@ def _format_progress(status):
         f"{progress['epoch']:.4g}/{progress['epochs']}",
         f"{speed:,.0f}" if speed else "",
         format_seconds(left) if left else "",
-        directory.describe_holder(progress) if running else "",
+        notes.describe_holder(progress) if running else "",
     )
 
 

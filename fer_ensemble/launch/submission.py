@@ -104,10 +104,10 @@ def _write_script(request, lines):
     head = ["#!/bin/bash", *(f"#SBATCH {flag}" for flag in defaults)]
     setup = [request.setup] if request.setup else []
     # Where it starts anyhow, unless --chdir was given: the paths of the data and the members are relative to it.
-    place = f"cd -- {shlex.quote(str(pathlib.Path.cwd()))} || exit 1"
+    change_folder = f"cd -- {shlex.quote(str(pathlib.Path.cwd()))} || exit 1"
     path = module_path()  # which SLURM does not hand on if it is told --export=NONE
     found = [] if path is None else [f"export PYTHONPATH={shlex.quote(path)}"]
-    return "\n".join([*head, *setup, *found, place, *lines, ""])
+    return "\n".join([*head, *setup, *found, change_folder, *lines, ""])
 
 
 def submit_members(

@@ -30,7 +30,7 @@ class Member:
 
     @property
     def name(self) -> str:
-        """Its place under the ensemble's folder: `exp_2/cnn_0`."""
+        """Its path under the ensemble's folder: `exp_2/cnn_0`."""
         return directory.member_name(self.fold, self.run)
 
 
@@ -61,7 +61,7 @@ def collect_members(
             folder = directory.member_folder(experiments, fold, run)
             if directory.is_complete(folder):
                 members.append(Member(run, fold, folder, directory.read_record(folder, whole)))
-                _check_place(members[-1])
+                _check_name(members[-1])
             else:
                 missing.append(directory.member_name(fold, run))
     for member in members[1:]:
@@ -161,7 +161,7 @@ def has_model(member: Member) -> bool:
     return (member.folder / directory.MODEL).exists()
 
 
-def _check_place(member):
+def _check_name(member):
     settings = member.record["settings"]
     run, fold = f"{settings.get('model')}_{settings.get('replica')}", settings.get("fold")
     if (run, fold) != (member.run, member.fold):

@@ -3,11 +3,11 @@
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.data.dataset import TRAINING, UNLABELLED
+from fer_ensemble.data.dataset import TRAINING, UNLABELLED, Dataset
 from fer_ensemble.data.folds import assign_folds, fingerprint_folds
 
 
-def find_held_out(record: dict, dataset) -> np.ndarray:
+def find_held_out(record: dict, dataset: Dataset) -> np.ndarray:
     """Returns the positions, in the data set, of the images that a member held out, int64.
 
     Args:

@@ -1,9 +1,14 @@
 """Networks that are built once and compute with the weights of one member after another."""
 
 import dataclasses
+import os
+from typing import TYPE_CHECKING
 
 from fer_ensemble.members.saved_network import load_network, read_architecture
 from fer_ensemble.members.views import average_views
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Networks:
         self._views = {}  # those, behind each number of views
         self._held = {}  # the weights that each of them has now
 
-    def read(self, path) -> Weights:
+    def read(self, path: str | os.PathLike) -> Weights:
         """Reads a member's model, which `put` then brings into its network.
 
         Raises:
@@ -63,7 +68,7 @@ class Networks:
         """Frees what only reading takes: the unfolded networks."""
         self._saved.clear()
 
-    def put(self, weights: Weights, views: str = "none"):
+    def put(self, weights: Weights, views: str = "none") -> "keras.Model":
         """Returns the network of some weights, a compiled `keras.Model` from grey values to probabilities.
 
         It has these weights until others of the same architecture are put.

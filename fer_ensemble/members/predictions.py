@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.copies import find_copies
 from fer_ensemble.data.dataset import TRAINING, UNLABELLED, Dataset
+
+if TYPE_CHECKING:
+    import keras
 
 PARTS = ("oof", "PublicTest", "PrivateTest")
 # float32 rows are off by about 1e-7, half precision by 1e-3; logits and percents are off by far more.
@@ -37,7 +41,7 @@ class Predictions:
 
 
 @stop_signals.deferred()
-def predict_probabilities(model, images: np.ndarray, views: int = 1) -> np.ndarray:
+def predict_probabilities(model: "keras.Model", images: np.ndarray, views: int = 1) -> np.ndarray:
     """Runs a saved member's model on images.
 
     Args:
@@ -70,7 +74,7 @@ def predict_probabilities(model, images: np.ndarray, views: int = 1) -> np.ndarr
 
 
 def predict_parts(
-    model, dataset: Dataset, positions: dict[str, np.ndarray], views: int = 1
+    model: "keras.Model", dataset: Dataset, positions: dict[str, np.ndarray], views: int = 1
 ) -> dict[str, Predictions]:
     """Predicts some parts of a data set.
 

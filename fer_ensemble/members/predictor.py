@@ -1,9 +1,15 @@
 """Predicting with one member after another, on networks that are built once."""
 
 import functools
+from typing import TYPE_CHECKING
 
 from fer_ensemble.members import directory
 from fer_ensemble.members.networks import Networks
+
+if TYPE_CHECKING:
+    import keras
+
+    from fer_ensemble.members.collection import Member
 
 
 class Predictor:
@@ -27,7 +33,7 @@ class Predictor:
         """The Keras dtype policy that it computes in."""
         return self._networks.precision
 
-    def load(self, member):
+    def load(self, member: "Member") -> "keras.Model":
         """Returns a member's network, a compiled `keras.Model` from grey values to probabilities.
 
         It is this member's until the next one is loaded.

@@ -46,7 +46,7 @@ NOTE_FIELDS = {
 }
 
 
-def check_shape(record, shape: dict, optional: bool = False) -> None:
+def check_shape(record: object, shape: dict, optional: bool = False) -> None:
     """Checks the fields of what was read from a JSON file.
 
     Args:
@@ -80,7 +80,7 @@ def check_settings(settings: dict) -> None:
             raise ValueError(f"settings.{name[:40]} cannot be {_describe(value)}")
 
 
-def check_class_names(names) -> None:
+def check_class_names(names: object) -> None:
     """Raises ValueError unless `names` is a list of different names of classes."""
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
         raise ValueError(f"class_names cannot be {_describe(names)}")
@@ -88,7 +88,7 @@ def check_class_names(names) -> None:
         raise ValueError("class_names has a name twice")
 
 
-def check_hashes(files) -> None:
+def check_hashes(files: dict) -> None:
     """Raises ValueError unless `files` goes from plain file names to SHA-256, 64 hex digits each."""
     for name, digest in files.items():
         if not is_plain_name(name) or not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):

@@ -1,11 +1,16 @@
 """Networks saved as `.keras`: what identifies their layers, and loading them in safe mode, checked."""
 
 import json
+import os
 import pathlib
 import zipfile
+from typing import TYPE_CHECKING
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.json_files import parse_json
+
+if TYPE_CHECKING:
+    import keras
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _MOST_CONFIG_BYTES = 16 << 20  # a network of 16 blocks has 60 KB
@@ -16,7 +21,7 @@ _NO_ARCHITECTURE = ("build_config", "compile_config", "shared_object_id")
 _FIX = "Give a network that this package trained and saved, or save it anew."
 
 
-def load_network(path, fix: str = _FIX):
+def load_network(path: str | os.PathLike, fix: str = _FIX) -> "keras.Model":
     """Loads a `.keras` file of Keras's own layers, without running anything that it brings.
 
     Args:
@@ -55,7 +60,7 @@ def load_network(path, fix: str = _FIX):
     return model
 
 
-def read_architecture(path, fix: str = _FIX) -> str:
+def read_architecture(path: str | os.PathLike, fix: str = _FIX) -> str:
     """Returns what two `.keras` files share if one's weights fit the other's layers: text, to be compared.
 
     It is the file's own configuration, without what differs from process to process: Keras numbers the layers by
@@ -78,7 +83,7 @@ def read_architecture(path, fix: str = _FIX) -> str:
     return json.dumps(described, sort_keys=True)
 
 
-def read_config(path, fix: str = _FIX) -> dict:
+def read_config(path: str | os.PathLike, fix: str = _FIX) -> dict:
     """Returns the configuration of a `.keras` file: `class_name`, `config` and more. Raises as `load_network`."""
     path = pathlib.Path(path)
     try:

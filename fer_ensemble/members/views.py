@@ -1,11 +1,16 @@
 """Several views of each face, whose probabilities are averaged: test-time augmentation."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+
 # The names, as flags have them, and how many views of a face each means.
 VIEWS = {"none": 1, "flip": 2, "tencrop": 10}
 _CROP = 44  # pixels, of 48
 
 
-def average_views(model, views: str):
+def average_views(model: "keras.Model", views: str) -> "keras.Model":
     """Puts views in front of a model and their average behind it, so that one call computes them all.
 
     Args:

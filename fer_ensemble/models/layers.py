@@ -23,7 +23,9 @@ class FusedBatchNormalization(layers.BatchNormalization):
     Other backends and inputs that are not `(batch, height, width, channels)` take Keras's own path.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: keras.KerasTensor, training: bool | None = None, mask: keras.KerasTensor | None = None
+    ) -> keras.KerasTensor:
         if keras.backend.backend() != "tensorflow" or len(inputs.shape) != 4 or mask is not None:
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf

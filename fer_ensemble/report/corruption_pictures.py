@@ -1,6 +1,7 @@
 """What the corruptions look like: faces at every strength."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,7 +13,7 @@ GAP = 2  # pixels between two faces
 SHEET_SCALE = 2
 
 
-def draw_strips(face, seed: int = 0) -> dict[str, str]:
+def draw_strips(face: np.ndarray, seed: int = 0) -> dict[str, str]:
     """Draws a face under each corruption, at the strengths 0 to 5 side by side.
 
     Args:
@@ -25,7 +26,7 @@ def draw_strips(face, seed: int = 0) -> dict[str, str]:
     return {name: encode_face(_join(_strengths(face, name, seed), axis=1)) for name in CORRUPTIONS}
 
 
-def draw_sheet(face, seed: int = 0) -> bytes:
+def draw_sheet(face: np.ndarray, seed: int = 0) -> bytes:
     """Draws a face under all corruptions as one picture, with the names: the bytes of a PNG."""
     from PIL import Image, ImageDraw, ImageFont
 
@@ -52,7 +53,7 @@ def draw_sheet(face, seed: int = 0) -> bytes:
     return buffer.getvalue()
 
 
-def format_amounts(amounts) -> str:
+def format_amounts(amounts: Sequence[float]) -> str:
     """Writes the amounts of the strengths 1 to 5: `8, 16, 25, 35, 50`."""
     return ", ".join(f"{amount:g}" for amount in amounts)
 

@@ -2,8 +2,10 @@
 
 import pathlib
 
+import numpy as np
+
 from fer_ensemble.report.corruption_pictures import draw_strips
-from fer_ensemble.report.galleries import encode_face
+from fer_ensemble.report.galleries import Gallery, encode_face
 from fer_ensemble.report.html_page import render_page
 from fer_ensemble.report.robustness_plots import draw_reliabilities, draw_risk_curves
 from fer_ensemble.report.robustness_section import format_robustness
@@ -13,7 +15,12 @@ CROPS_SHOWN = 5  # of each kind
 
 
 def format_evaluation(
-    scores: dict, robustness: dict | None, faces, faceless: dict, seed: int = 0, explained=None
+    scores: dict,
+    robustness: dict | None,
+    faces: np.ndarray,
+    faceless: dict,
+    seed: int = 0,
+    explained: Gallery | None = None,
 ) -> str:
     """Writes the page.
 

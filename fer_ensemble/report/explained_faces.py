@@ -1,17 +1,22 @@
 """Faces with what in them spoke for the answer: for each class the surest right one and the surest wrong one."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from fer_ensemble.base.network_protocol import Network
 from fer_ensemble.classifier.explanation import explain
 from fer_ensemble.classifier.explanation_picture import draw_explanation
 from fer_ensemble.report.galleries import Gallery, encode_face
 
 
-def show_explained(network, images, labels, probabilities, class_names) -> Gallery:
+def show_explained(
+    network: Network, images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str]
+) -> Gallery:
     """Explains answers of a network.
 
     Args:
-        network: A `fer_ensemble.classifier.network.Network`.
+        network: A `fer_ensemble.base.network_protocol.Network`.
         images: uint8, shape `(images, 48, 48)`.
         labels: Int array of shape `(images,)`, 0 to `classes` - 1.
         probabilities: Float array of shape `(images, classes)`: what the network says, in its order of classes.
@@ -23,14 +28,14 @@ def show_explained(network, images, labels, probabilities, class_names) -> Galle
     chosen = choose_faces(labels, probabilities)
     predicted = probabilities[chosen].argmax(axis=1)
     faces = []
-    for place, label, explanation in zip(
+    for position, label, explanation in zip(
         chosen, predicted, explain(network, images[chosen], predicted), strict=True
     ):
-        own = labels[place]
-        lines = [f"says {class_names[label]} {100 * probabilities[place, label]:.0f} %"]
+        own = labels[position]
+        lines = [f"says {class_names[label]} {100 * probabilities[position, label]:.0f} %"]
         lines.append("label the same" if own == label else f"label {class_names[own]}")
-        picture = encode_face(draw_explanation(images[place], explanation, size=96))
-        faces.append({"picture": picture, "name": f"face {place}", "lines": lines})
+        picture = encode_face(draw_explanation(images[position], explanation, size=96))
+        faces.append({"picture": picture, "name": f"face {position}", "lines": lines})
     return Gallery(
         "What spoke for its answers",
         "For each class, the surest answer that is right and the surest that is wrong. Red spoke for the answer, "
@@ -39,8 +44,8 @@ def show_explained(network, images, labels, probabilities, class_names) -> Galle
     )
 
 
-def choose_faces(labels, probabilities) -> np.ndarray:
-    """Returns the places of the surest right and the surest wrong answer of each class; int64, class by class."""
+def choose_faces(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Returns where the surest right and the surest wrong answer of each class are; int64, class by class."""
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     chosen = []
     for label in range(probabilities.shape[1]):

@@ -27,11 +27,11 @@ def draw_corruption_curves(lines: dict, titles: dict, name: str, rough: tuple = 
     rows = -(-len(titles) // COLUMNS)
     figure = Figure(figsize=(1.75 * COLUMNS, 1.5 * rows + 0.4), layout="constrained")
     panels = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
-    for place, panel in enumerate(panels.flat):
-        if place >= len(titles):
+    for index, panel in enumerate(panels.flat):
+        if index >= len(titles):
             panel.set_axis_off()
             continue
-        corruption, title = list(titles.items())[place]
+        corruption, title = list(titles.items())[index]
         _style(panel, title)
         for label, style in _styles(lines, rough).items():
             panel.plot(STRENGTHS, [100 * value for value in lines[label][corruption]], **style, label=label)
@@ -90,9 +90,9 @@ def draw_reliabilities(bins: dict, name: str) -> str:
 
 def _styles(labels, rough=()):
     styles = {}
-    for place, label in enumerate(label for label in labels if label not in rough):
-        line = LINES[(place // len(COLOURS)) * 4 % len(LINES)]
-        styles[label] = {"color": COLOURS[place % len(COLOURS)], "linestyle": line, "linewidth": 1.4}
+    for index, label in enumerate(label for label in labels if label not in rough):
+        line = LINES[(index // len(COLOURS)) * 4 % len(LINES)]
+        styles[label] = {"color": COLOURS[index % len(COLOURS)], "linestyle": line, "linewidth": 1.4}
     return {label: styles.get(label, {"color": INK, "linestyle": ":", "linewidth": 1.2}) for label in labels}
 
 

@@ -6,6 +6,8 @@ import pathlib
 
 import numpy as np
 
+from fer_ensemble.classifier.video_summary import VideoSummary
+
 _STYLE = pathlib.Path(__file__).with_name("style.css")
 _MOST_PEOPLE = 12
 _WIDTH, _HEIGHT = 800, 140  # of a plot, in its own units
@@ -44,7 +46,7 @@ feels.</p>
 """
 
 
-def format_video_page(name, summary, smooth=0.0) -> str:
+def format_video_page(name: str, summary: VideoSummary, smooth: float = 0.0) -> str:
     """Formats the page.
 
     Args:
@@ -77,12 +79,12 @@ def format_video_page(name, summary, smooth=0.0) -> str:
     )
 
 
-def colour(index) -> str:
+def colour(index: int) -> str:
     """Returns the colour of the class at a position."""
     return _COLOURS[index % len(_COLOURS)]
 
 
-def format_time(seconds) -> str:
+def format_time(seconds: float) -> str:
     """Writes a moment of a video.
 
     >>> format_time(75.25), format_time(3675.25)

@@ -6,7 +6,7 @@ LEAST_IMPROVEMENT = 1 / 3  # by which the error of the sure answers lies below t
 MOST_UNSURE = 1 / 2  # of the images: who is unsure more often than not is of no use
 
 
-def choose_unsure_below(probabilities, labels) -> float:
+def choose_unsure_below(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Chooses the probability below which an answer is called unsure.
 
     The rule: leave out the least sure images, no more than needed, until the error of the others is a third lower
@@ -42,7 +42,7 @@ def choose_unsure_below(probabilities, labels) -> float:
     return float(thresholds[found[0] if len(found) else np.flatnonzero(allowed)[-1]])
 
 
-def risk_coverage(probabilities, labels):
+def risk_coverage(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Tells the error of the surest images, for every number of them.
 
     Args:
@@ -71,7 +71,7 @@ def risk_coverage(probabilities, labels):
     return answered / len(confidence), np.cumsum(wrong[group][::-1]) / answered
 
 
-def area_under_risk_coverage(probabilities, labels) -> float:
+def area_under_risk_coverage(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Averages the error over all shares of images that may be answered (AURC): lower is better, 0 is perfect.
 
     Args: as `risk_coverage`.

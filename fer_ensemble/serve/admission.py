@@ -22,12 +22,12 @@ class Admission:
     0
     """
 
-    def __init__(self, most_requests, most_bytes):
+    def __init__(self, most_requests: int, most_bytes: int):
         self._most_requests, self._most_bytes = most_requests, most_bytes
         self.requests = 0
         self.bytes = 0
 
-    def enter(self):
+    def enter(self) -> "Ticket":
         """Returns a `Ticket`; raises `Refused` where the house is full."""
         if self.requests >= self._most_requests:
             raise busy()
@@ -46,22 +46,22 @@ class Ticket:
     Work goes on in its thread after a client was told to come back: until it ends, it takes room.
     """
 
-    def __init__(self, admission):
+    def __init__(self, admission: Admission):
         self._admission = admission
         self._bytes = 0
         self._holders = 0
 
-    def __enter__(self):
+    def __enter__(self) -> "Ticket":
         self._holders += 1
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._holders -= 1
         if not self._holders:
             self._admission.requests -= 1
             self._admission.bytes -= self._bytes
 
-    def grow(self, count):
+    def grow(self, count: int) -> None:
         """Takes room for so many bytes more; raises `Refused` where there is none."""
         self._admission._grow(count)
         self._bytes += count

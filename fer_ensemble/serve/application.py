@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import numpy as np
 from fastapi import FastAPI, Query, Request
@@ -16,10 +17,11 @@ from fer_ensemble.data.dataset import IMAGE_SIZE
 from fer_ensemble.faces.detector import DetectorSettings
 from fer_ensemble.serve import interface, work
 from fer_ensemble.serve.admission import Admission
-from fer_ensemble.serve.batches import BatchingNetwork
+from fer_ensemble.serve.batching_network import BatchingNetwork
 from fer_ensemble.serve.desk import Desk
 from fer_ensemble.serve.guard import Guard
 from fer_ensemble.serve.refusals import Refused, busy
+from fer_ensemble.serve.serve_settings import ServeSettings
 from fer_ensemble.serve.static_files import read_page
 from fer_ensemble.serve.uploads import BodyReader, parse_uploads
 
@@ -35,7 +37,9 @@ _NO_TELEMETRY = {
 PICTURE_SIZE, LEAST_SIZE, MOST_SIZE = 640, 128, 1920  # pixels of the longest side while it is searched
 
 
-def build_application(classifier, settings, card=""):
+def build_application(
+    classifier: Classifier, settings: ServeSettings, card: str = ""
+) -> tuple[Guard, Callable[[], None]]:
     """Makes the ASGI application.
 
     Args:

@@ -6,6 +6,7 @@ import time
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fer_ensemble.serve.refusals import BUSY_SECONDS
+from fer_ensemble.serve.serve_settings import ServeSettings
 
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\nretry-after: %d\r\n\r\n"
@@ -14,7 +15,7 @@ _FULL = (
 MOST_HEADER_BYTES = 16_384
 
 
-def make_protocol(settings):
+def make_protocol(settings: ServeSettings) -> type[H11Protocol]:
     """Returns a protocol class for uvicorn that keeps to the limits of `ServeSettings`."""
     request_seconds = settings.header_seconds + settings.body_seconds + settings.answer_seconds + 10
 

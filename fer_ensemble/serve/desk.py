@@ -3,7 +3,9 @@
 import asyncio
 import concurrent.futures
 import contextlib
+from collections.abc import Callable
 
+from fer_ensemble.serve.admission import Ticket
 from fer_ensemble.serve.refusals import busy
 
 
@@ -15,16 +17,16 @@ class Desk:
         seconds: How long an answer may take, waiting included.
     """
 
-    def __init__(self, threads, seconds):
+    def __init__(self, threads: int, seconds: float):
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="serve")
         self._threads, self._seconds = threads, seconds
         self._working = 0
 
-    def working(self):
+    def working(self) -> int:
         """Returns how many pieces of work run at this moment."""
         return min(self._working, self._threads)
 
-    async def run(self, ticket, function, *arguments):
+    async def run(self, ticket: Ticket, function: Callable, *arguments: object) -> object:
         """Returns what a function returns that runs in one of the threads.
 
         Args:
@@ -44,7 +46,7 @@ class Desk:
         except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
             raise busy() from None
 
-    def close(self):
+    def close(self) -> None:
         """Ends the threads; what still waits is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 

@@ -9,8 +9,12 @@ import hmac
 import ipaddress
 import json
 import urllib.parse
+from collections.abc import Iterable
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fer_ensemble.serve.refusals import Refused
+from fer_ensemble.serve.serve_settings import ServeSettings
 
 # Nothing from elsewhere, nothing inline, no frames, no forms; pictures are drawn on canvases: not even data: URLs.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -44,11 +48,11 @@ class Guard:
         settings: `ServeSettings`.
     """
 
-    def __init__(self, app, settings):
+    def __init__(self, app: ASGIApp, settings: ServeSettings):
         self._app, self._settings = app, settings
         self._token = f"Bearer {settings.token}".encode() if settings.token else None
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
 
@@ -65,7 +69,7 @@ class Guard:
             return await send_refusal(refusal, send_safely)
         await self._app(scope, receive, send_safely)
 
-    def check(self, path, headers):
+    def check(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Raises `Refused` unless the request may go on.
 
         Args:
@@ -106,7 +110,7 @@ class Guard:
         return address.is_loopback or not self._settings.is_local
 
 
-async def send_refusal(refusal, send):
+async def send_refusal(refusal: Refused, send: Send) -> None:
     """Sends a refusal as JSON, over ASGI."""
     body = json.dumps({"error": refusal.message}).encode()
     headers = {"content-type": "application/json", "content-length": str(len(body)), **refusal.headers}

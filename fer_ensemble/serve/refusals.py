@@ -11,18 +11,18 @@ class Refused(Exception):
         message: One or two sentences: what was expected, what came, what to do.
     """
 
-    def __init__(self, status, message):
+    def __init__(self, status: int, message: str):
         super().__init__(message)
         self.status, self.message = status, message
 
     @property
-    def headers(self):
+    def headers(self) -> dict[str, str]:
         """Headers that belong to the status, a dict of strings."""
         if self.status == 503:
             return {"Retry-After": str(BUSY_SECONDS)}
         return {"WWW-Authenticate": "Bearer"} if self.status == 401 else {}
 
 
-def busy():
+def busy() -> Refused:
     """Returns the refusal of a server that has as much to do as it takes on."""
     return Refused(503, f"Expected fewer requests at a time. Try again in {BUSY_SECONDS} second.")

@@ -5,21 +5,24 @@ import logging
 import signal
 import socket
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import uvicorn
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.stop_signals import STOP_SIGNALS
+from fer_ensemble.classifier.classifier import Classifier
 from fer_ensemble.data.dataset import IMAGE_SIZE
 from fer_ensemble.serve.application import build_application
 from fer_ensemble.serve.connections import MOST_HEADER_BYTES, make_protocol
+from fer_ensemble.serve.serve_settings import ServeSettings
 
 ENDING_SECONDS = 10  # what is in flight may take at most, after a signal
 _BACKLOG = 1024
 
 
-def listen(settings):
+def listen(settings: ServeSettings) -> socket.socket:
     """Returns a socket that listens.
 
     Raises:
@@ -36,7 +39,7 @@ def listen(settings):
         ) from error
 
 
-def address_of(listening, settings):
+def address_of(listening: socket.socket, settings: ServeSettings) -> str:
     """Returns the address to open in a browser, with the token where there is one."""
     host, port = listening.getsockname()[:2]
     host = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(host, host)
@@ -45,7 +48,7 @@ def address_of(listening, settings):
     return f"http://{host}:{port}/" + (f"#token={settings.token}" if settings.token else "")
 
 
-def warm_up(classifier):
+def warm_up(classifier: Classifier) -> None:
     """Asks a classifier once, so that what is missing is told before anybody asks, and no request waits for it.
 
     Args:
@@ -55,7 +58,9 @@ def warm_up(classifier):
     classifier.predict(np.zeros((1, IMAGE_SIZE, IMAGE_SIZE), np.uint8))
 
 
-def make_server(classifier, settings, card="", ready=lambda: None):
+def make_server(
+    classifier: Classifier, settings: ServeSettings, card: str = "", ready: Callable[[], None] = lambda: None
+) -> uvicorn.Server:
     """Makes a server. Its `run(sockets=[listening])` answers until a signal comes (Ctrl-C, SIGTERM), or
     `should_exit` is set, then finishes what is in flight.
 

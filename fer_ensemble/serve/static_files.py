@@ -12,7 +12,7 @@ _TYPES = {
 }
 
 
-def read_page():
+def read_page() -> dict[str, tuple[bytes, str, str]]:
     """Returns the files of the page: a dict from path, as `/page.css`, to `(content, content_type, etag)`."""
     found = {}
     for path in sorted(PAGE.rglob("*")):

@@ -11,7 +11,9 @@ import time
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
+from starlette.requests import Request
 
+from fer_ensemble.serve.admission import Ticket
 from fer_ensemble.serve.refusals import Refused
 
 # It would tell, of a damaged form, which byte came.
@@ -44,11 +46,11 @@ class BodyReader:
         seconds: In which it must have arrived.
     """
 
-    def __init__(self, most_bytes, seconds):
+    def __init__(self, most_bytes: int, seconds: float):
         self._most_bytes, self._seconds = most_bytes, seconds
         self.stopping = asyncio.Event()
 
-    async def read(self, request, ticket):
+    async def read(self, request: Request, ticket: Ticket) -> bytes:
         """Returns the body.
 
         Args:
@@ -98,7 +100,7 @@ class BodyReader:
         )  # fmt: skip
 
 
-def parse_uploads(body, content_type):
+def parse_uploads(body: bytes, content_type: str) -> list[Upload]:
     """Returns the files in a body: the parts of a form, or the body itself.
 
     Args:

@@ -4,16 +4,20 @@ import base64
 import contextlib
 import io
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.classifier.face import make_face
+from fer_ensemble.classifier.classifier import Classifier
+from fer_ensemble.classifier.face import Face, make_face
 from fer_ensemble.data.dataset import IMAGE_SIZE
 from fer_ensemble.data.readers.pictures import FORMATS, read_face
-from fer_ensemble.faces.pictures import as_picture
+from fer_ensemble.faces.found import FoundFace
+from fer_ensemble.faces.picture_arrays import as_picture
 from fer_ensemble.serve.refusals import Refused
+from fer_ensemble.serve.uploads import Upload
 
 _FACE_BYTES = IMAGE_SIZE * IMAGE_SIZE
 # Pictures that take hundreds of megabytes while they are unpacked do so one after the other.
@@ -21,7 +25,7 @@ _LARGE = 16_000_000  # pixels
 _large = threading.Lock()
 
 
-def check_picture(content, most_pixels, name=""):
+def check_picture(content: bytes, most_pixels: int, name: str = "") -> contextlib.AbstractContextManager:
     """Looks at the head of a picture, before anything is unpacked; one that makes no sense is left to the reader.
 
     Args:
@@ -50,12 +54,12 @@ def check_picture(content, most_pixels, name=""):
     return _large if pixels > _LARGE else contextlib.nullcontext()
 
 
-def is_raw(uploads):
+def is_raw(uploads: list[Upload]) -> bool:
     """Returns whether an upload is the grey values of faces, rather than picture files."""
     return len(uploads) == 1 and uploads[0].content_type == "application/octet-stream"
 
 
-def read_raw_faces(upload, most_faces):
+def read_raw_faces(upload: Upload, most_faces: int) -> np.ndarray:
     """Returns faces that were sent as grey values, uint8 `(faces, 48, 48)`.
 
     Args:
@@ -73,7 +77,7 @@ def read_raw_faces(upload, most_faces):
     return np.frombuffer(upload.content, np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
 
 
-def read_faces(uploads, most_faces, most_pixels):
+def read_faces(uploads: list[Upload], most_faces: int, most_pixels: int) -> np.ndarray:
     """Returns faces that were cropped before, uint8 `(faces, 48, 48)`.
 
     Args:
@@ -96,7 +100,7 @@ def read_faces(uploads, most_faces, most_pixels):
     return np.stack(faces)
 
 
-def describe_faces(probabilities, classifier):
+def describe_faces(probabilities: np.ndarray, classifier: Classifier) -> list[dict]:
     """Returns what faces show, as dicts for JSON, from their probabilities `(faces, classes)`."""
     names = classifier.class_names
     return [
@@ -110,7 +114,9 @@ def describe_faces(probabilities, classifier):
     ]
 
 
-def find_faces(classifier, upload, most_faces, most_pixels):
+def find_faces(
+    classifier: Classifier, upload: Upload, most_faces: int, most_pixels: int
+) -> tuple[list[FoundFace], int]:
     """Finds the faces of a picture, without telling their expressions.
 
     Args:
@@ -134,7 +140,7 @@ def find_faces(classifier, upload, most_faces, most_pixels):
     return found[:most_faces], max(0, len(found) - most_faces)
 
 
-def make_faces(found, probabilities, classifier):
+def make_faces(found: Sequence[FoundFace], probabilities: np.ndarray, classifier: Classifier) -> list[Face]:
     """Joins a list of `FoundFace` and their probabilities, float `(faces, classes)`; returns a list of `Face`."""
     return [
         make_face(one, row, classifier.class_names, classifier.unsure_below)
@@ -142,7 +148,7 @@ def make_faces(found, probabilities, classifier):
     ]
 
 
-def explain_faces(classifier, faces):
+def explain_faces(classifier: Classifier, faces: list[Face]) -> list[Face]:
     """Explains faces where the network has class maps. Others would take seconds each: they stay as they are."""
     network = classifier.network
     if not faces or not hasattr(network, "class_maps") or network.class_maps(faces[0].crop[None]) is None:
@@ -150,7 +156,7 @@ def explain_faces(classifier, faces):
     return classifier.explain(faces)
 
 
-def describe_found(faces, file, with_crops):
+def describe_found(faces: list[Face], file: str | None, with_crops: bool) -> list[dict]:
     """Returns the records of the faces of one picture, as `fer-ensemble label` has them.
 
     Args:
@@ -179,7 +185,7 @@ def _check_count(count, most_faces):
         raise Refused(413, f"Expected at most {most_faces:,} faces at a time. Received: {count:,}.")
 
 
-def unreadable(upload):
+def unreadable(upload: Upload) -> Refused:
     """Returns the refusal of something that is no readable picture."""
     return Refused(
         415, f"{_called(upload.name)}Expected a picture that is whole ({', '.join(FORMATS)}). Received: "

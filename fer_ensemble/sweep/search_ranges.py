@@ -32,7 +32,7 @@ class Range:
     kind: str
     values: tuple
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.kind}:{(',' if self.kind == 'choice' else ':').join(map(format_value, self.values))}"
 
     def distribution(self) -> "BaseDistribution":

@@ -16,7 +16,8 @@ import optuna
 from optuna.storages.journal import JournalFileBackend
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.members.directory import find_folders, held, is_held
+from fer_ensemble.members.directory import find_folders
+from fer_ensemble.members.lock import held, is_held
 from fer_ensemble.sweep.search_ranges import Range
 from fer_ensemble.training.settings import TrainingSettings
 
@@ -43,7 +44,14 @@ class SharedStudy(optuna.Study):
         storage, pruner: As for `optuna.Study`.
     """
 
-    def __init__(self, folder: pathlib.Path, limit: int, ranges: Sequence[Range], storage, pruner):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        limit: int,
+        ranges: Sequence[Range],
+        storage: optuna.storages.BaseStorage,
+        pruner: optuna.pruners.BasePruner,
+    ):
         super().__init__("sweep", storage, pruner=pruner)
         self.folder, self.limit, self.names = folder, limit, [one.name for one in ranges]
         self._distributions = {one.name: one.distribution() for one in ranges}

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.setting_fields import check_settings, setting
 from fer_ensemble.base.words import percent
 from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS
 from fer_ensemble.ensemble.parts import OOF
@@ -31,10 +31,6 @@ OBJECTIVES = {
 }
 
 
-def _setting(default, text, choices=None):
-    return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
-
-
 @dataclasses.dataclass(frozen=True)
 class SweepOptions:
     """What a sweep looks for, and how long.
@@ -43,29 +39,29 @@ class SweepOptions:
         UserError: If a value is out of its range.
     """
 
-    trials: int = _setting(
+    trials: int = setting(
         20,
         "Trials of the study in all, by all the processes that share it, the pruned and the failed ones too. More "
         "than before: it goes on.",
+        least=1,
     )
-    objective: str = _setting(
+    objective: str = setting(
         "oof_accuracy",
         "What the best trial is best at. oof_accuracy, oof_log_loss: on the held-out images of the folds that are "
         "trained, all together; public_accuracy: on PublicTest, which then tests nothing.",
         choices=tuple(OBJECTIVES),
     )
-    folds: str = _setting(
+    folds: str = setting(
         "0", "Comma-separated: a trial trains a member on each of these. More of them: less noise, more time."
     )
-    prune: str = _setting(
+    prune: str = setting(
         "median",
         "median: a trial stops when, at the same share of its training, the held-out images of its first fold are "
         "predicted worse than in half of the trials so far, after the first quarter and 5 complete trials; none: "
         "all trials end.",
         choices=("median", "none"),
     )
-    study: str = _setting("", "Folder of the study; empty: EXPERIMENTS/sweep.")
+    study: str = setting("", "Folder of the study; empty: EXPERIMENTS/sweep.")
 
     def __post_init__(self):
-        if self.trials < 1:
-            raise UserError(f"`trials` must be at least 1. Received: {self.trials}.")
+        check_settings(self)

@@ -10,10 +10,10 @@ import optuna
 
 from fer_ensemble.base.errors import EXIT_HELD, EXIT_SIGNAL
 from fer_ensemble.base.stop_signals import STOP_SIGNALS
-from fer_ensemble.launch.local import Job, run_jobs
+from fer_ensemble.launch.local import Job, Run, run_jobs
 from fer_ensemble.launch.plan import PlannedMember, plan_members, training_command
 from fer_ensemble.launch.workers import find_gpus, worker_environments
-from fer_ensemble.members import directory
+from fer_ensemble.members import directory, notes
 from fer_ensemble.members.predictions import read_predictions
 from fer_ensemble.scoring.metrics import score
 from fer_ensemble.sweep.sweep_options import OBJECTIVES
@@ -135,7 +135,7 @@ class Pruner:
         # By the process that had the trial before.
         self._reported = set(trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
 
-    def __call__(self, runs):
+    def __call__(self, runs: list[Run]) -> None:
         path = self._folder / directory.HISTORY
         changed = path.stat().st_mtime_ns if path.exists() else None
         if changed in (None, self._seen):
@@ -174,7 +174,7 @@ def _choose_workers(members):
 
 
 def _explain(run, folder):
-    failure = directory.read_failure(folder)
+    failure = notes.read_failure(folder)
     if failure and "error" in failure:
         return failure["error"]
     if run.exit_code == -signal.SIGKILL:

@@ -43,10 +43,10 @@ class TrainingBatches(keras.utils.PyDataset):
         """Steps in a whole epoch."""
         return len(self._targets) // self._batch_size
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.steps - self.first_step
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple:
         return self._batch(self.epoch, self.first_step + index)
 
     def first_inputs(self, count: int) -> Iterator[dict[str, np.ndarray]]:

@@ -36,7 +36,7 @@ class Checkpoint:
         """Gives the variables the saved values."""
         load_state(self.folder / directory.STATE, self.variables)
 
-    def save(self, **position) -> None:
+    def save(self, **position: object) -> None:
         """Saves the variables, the history, and where in an epoch the training stands."""
         notes = {**self._identity, "history": self.history, **position}
         save_state(self.folder / directory.STATE, self.variables, notes)

@@ -6,7 +6,7 @@ import time
 
 import keras
 
-from fer_ensemble.members.directory import write_progress
+from fer_ensemble.members.notes import write_progress
 
 SECONDS_BETWEEN_FILES = 2
 
@@ -32,13 +32,13 @@ class Progress(keras.callbacks.Callback):
         self._seconds_in_steps = 0.0
         self._bar = make_bar() if sys.stderr.isatty() else None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self._step_ended = None
         self._skipped = self._steps - self.params["steps"]
         if self._bar:
             self._bar.start()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch = epoch
         self._last_step = self._skipped - 1
         self._began = time.monotonic()
@@ -48,7 +48,7 @@ class Progress(keras.callbacks.Callback):
             label = f"epoch {epoch + 1}/{self._epochs}"
             self._task = self._bar.add_task(label, total=self._steps, facts="")
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         now = time.monotonic()
         # Of several steps per call, Keras counts those that are missing at the end, too.
         batch = min(self._skipped + batch, self._steps - 1)
@@ -64,7 +64,7 @@ class Progress(keras.callbacks.Callback):
         if time.time() - self._written >= SECONDS_BETWEEN_FILES:
             self._write(self._epoch + (batch + 1) / self._steps)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         held_out = f"  held out: {logs['val_accuracy']:.1%}" if logs.get("val_accuracy") is not None else ""
         line = (
             f"epoch {epoch + 1}/{self._epochs}  loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.1%}"
@@ -75,7 +75,7 @@ class Progress(keras.callbacks.Callback):
         self._step_ended = time.monotonic()  # looking at the held-out fold is not training
         self._write(epoch + 1)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         self.stop()
 
     def stop(self) -> None:

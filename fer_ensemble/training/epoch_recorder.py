@@ -58,7 +58,7 @@ class EpochRecorder(keras.callbacks.Callback):
         fit_until(epoch + 1)
         self._batches.first_step = 0
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._batches.epoch = epoch
         self._began = time.monotonic()
         if self._sums:
@@ -68,7 +68,7 @@ class EpochRecorder(keras.callbacks.Callback):
                 variable.assign(value)
             self._sums = []
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         step = self._batches.first_step + batch + 1  # the last of the call: a GPU is given several
         if stop_signals.received() and step < self._batches.steps:  # else it is for `on_epoch_end`
             # On JAX, asking for `self.model` is what gives the variables their present values.
@@ -76,7 +76,7 @@ class EpochRecorder(keras.callbacks.Callback):
             self._checkpoint.save(step=step, sums=sums, seconds=self._seconds())
             stop_signals.check()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if not math.isfinite(logs["loss"]):
             raise UserError(
                 f"The loss must be a finite number, but was {logs['loss']} in epoch {epoch + 1}. "

@@ -89,10 +89,10 @@ def take_steps(training: keras.Model, batches: TrainingBatches, steps: int) -> t
     rates, losses, lowest = [], [], np.inf
     with _Display(steps) as display:
         for step in range(steps):
-            batches.epoch, place = divmod(step, len(batches))
+            batches.epoch, index = divmod(step, len(batches))
             rate = float(keras.ops.convert_to_numpy(training.optimizer.learning_rate))
             training.reset_metrics()
-            loss = float(training.train_on_batch(*batches[place], return_dict=True)["loss"])
+            loss = float(training.train_on_batch(*batches[index], return_dict=True)["loss"])
             if not np.isfinite(loss):
                 break
             rates.append(rate)
@@ -114,7 +114,7 @@ def smooth(values: np.ndarray, reach: int) -> np.ndarray:
     >>> smooth(np.array([0.0, 3.0, 6.0, 0.0]), reach=1)
     array([1.5, 3. , 3. , 3. ])
     """
-    return np.array([values[max(0, place - reach) : place + reach + 1].mean() for place in range(len(values))])
+    return np.array([values[max(0, index - reach) : index + reach + 1].mean() for index in range(len(values))])
 
 
 def suggest_rates(rates: np.ndarray, smoothed: np.ndarray, reach: int) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, UNLABELLED
 from fer_ensemble.data.folds import MAXIMUM_FOLDS
 from fer_ensemble.data.store import load_dataset, resolve_dataset
-from fer_ensemble.members import directory
+from fer_ensemble.members import directory, lock, notes, replacement
 from fer_ensemble.scoring.metrics import loss_and_accuracy
 from fer_ensemble.training.determinism import make_deterministic
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings, check_start, list_differences
@@ -56,12 +56,12 @@ def train_member(settings: TrainingSettings, options: TrainingOptions) -> None:
         },
         "folds": folds,
     }  # and `pretrained`, of what it started from, once that is read
-    with directory.held(folder):
-        directory.finish_replacement(folder)  # of a process that was killed while it moved the files
+    with lock.held(folder):
+        replacement.finish_replacement(folder)  # of a process that was killed while it moved the files
         if options.overwrite:
             _check_before_clearing(settings)
-            directory.begin_afresh(folder)
-        work = directory.work_folder(folder)
+            replacement.begin_afresh(folder)
+        work = replacement.work_folder(folder)
         if directory.is_complete(work):
             _check_same(folder, identity, directory.read_record(folder))
             _remove(folder, *LEFT_BEHIND)
@@ -74,10 +74,10 @@ def train_member(settings: TrainingSettings, options: TrainingOptions) -> None:
         if saved:
             started = {name: saved[name] for name in ("started", "pretrained", "teacher") if name in saved}
         (work / directory.FAILURE).unlink(missing_ok=True)
-        directory.write_progress(work, _describe_start(saved, settings.epochs))
+        notes.write_progress(work, _describe_start(saved, settings.epochs))
         try:
             _train(settings, options, work, dataset, path, own, held_out, {**identity, **started})
-            directory.finish_replacement(folder)
+            replacement.finish_replacement(folder)
         except stop_signals.Stopped as stopped:
             position = describe_position(read_notes(work / directory.STATE), settings.epochs)
             complete = directory.is_complete(work)  # it came at the very end
@@ -89,7 +89,7 @@ def train_member(settings: TrainingSettings, options: TrainingOptions) -> None:
                 # An unfinished training cannot go on with other settings.
                 begin_anew = " and --overwrite" if (work / directory.STATE).exists() else ""
                 error = MemoryError(f"{folder}: {advise_smaller_batches(settings, begin_anew)}")
-            directory.write_failure(work, error)
+            notes.write_failure(work, error)
             raise error
 
 
@@ -145,7 +145,7 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
     directory.write_record(folder, record, [directory.MODEL, directory.PREDICTIONS, directory.HISTORY])
     _remove(folder, *LEFT_BEHIND)
     scores = ", ".join(f"{name} {score:.2%}" for name, score in record["metrics"].items() if score is not None)
-    print(f"{folder.parent if folder.name == directory.NEW else folder} is complete: {scores}")
+    print(f"{folder.parent if folder.name == replacement.NEW else folder} is complete: {scores}")
 
 
 def _start_from_pretrained(settings, identity, holds_out):

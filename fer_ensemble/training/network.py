@@ -51,7 +51,7 @@ class TrainingNetwork:
         give_weights(self.plain)
         self.core.set_weights(self.plain.get_weights())
 
-    def compile(self, optimizer: keras.optimizers.Optimizer, **options) -> None:
+    def compile(self, optimizer: keras.optimizers.Optimizer, **options: object) -> None:
         """Compiles `training`; `options` go before those that suit the device."""
         self.training.compile(
             optimizer=optimizer,

@@ -59,18 +59,20 @@ class TwoRates:
         Howard & Ruder (2018), https://arxiv.org/abs/1801.06146, for learning rates that differ by layer.
     """
 
-    def __init__(self, frozen_steps, backbone_factor, **arguments):
+    def __init__(self, frozen_steps: int, backbone_factor: float, **arguments: object):
         super().__init__(**arguments)
         self.frozen_steps = frozen_steps
         self.backbone_factor = backbone_factor
 
-    def build(self, variables):
+    def build(self, variables: list[keras.Variable]) -> None:
         super().build(variables)
         self._head = next(number for number, variable in enumerate(variables) if len(variable.shape) == 2)
         # Noted here: TensorFlow hands `update_step` variables without a name.
         self._decays = [bool(self.weight_decay) and self._use_weight_decay(variable) for variable in variables]
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: keras.KerasTensor, variable: keras.Variable, learning_rate: keras.KerasTensor
+    ) -> None:
         index = self._get_variable_index(variable)
         if index < self._head:
             frozen = ops.less(self.iterations, self.frozen_steps)
@@ -98,12 +100,14 @@ class KernelMuon(keras.optimizers.AdamW):
     momentum = 0.95
     step_size = 0.2  # root mean square of an AdamW step, in learning rates
 
-    def build(self, variables):
+    def build(self, variables: list[keras.Variable]) -> None:
         super().build(variables)
         # Noted here: TensorFlow hands `update_step` variables without a path.
         self._kernels = [len(variable.shape) > 1 and "logits" not in variable.path for variable in variables]
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: keras.KerasTensor, variable: keras.Variable, learning_rate: keras.KerasTensor
+    ) -> None:
         index = self._get_variable_index(variable)
         if not self._kernels[index]:
             super().update_step(gradient, variable, learning_rate)
@@ -141,7 +145,9 @@ class CycledKernelMuon(_CycledMomentum, KernelMuon):
 class CycledSGD(keras.optimizers.SGD):
     """SGD with Nesterov momentum that follows the schedule."""
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: keras.KerasTensor, variable: keras.Variable, learning_rate: keras.KerasTensor
+    ) -> None:
         # As Keras has it, but that this asks in Python whether there is any momentum, which a graph cannot tell.
         velocity = self.momentums[self._get_variable_index(variable)]
         momentum, step = self._learning_rate.momentum(self.iterations), gradient * learning_rate

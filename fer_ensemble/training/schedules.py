@@ -57,7 +57,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         self._rising = rising_steps
         self._falling = max(steps - 1 - rising_steps, 1)
 
-    def __call__(self, step):
+    def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
         """Returns the learning rate after that number of steps."""
         rising, height = self._locate(step)
         lowest = self._peak * ops.where(rising, self.lowest_start, self.lowest_end)
@@ -92,7 +92,7 @@ class Steps(keras.optimizers.schedules.LearningRateSchedule):
         self._drops = drops
         self._factor = factor
 
-    def __call__(self, step):
+    def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
         """Returns the learning rate after that number of steps."""
         step = ops.cast(step, "float32")
         rate = self._peak * (ops.minimum(step / self._warmup_steps, 1.0) if self._warmup_steps else 1.0)
@@ -122,7 +122,7 @@ class Plateau(Steps):
         """Keeps what the rate is multiplied by among the optimiser's variables, which are saved and given back."""
         self._scale = optimizer.add_variable(shape=(), initializer="ones", name="plateau_scale")
 
-    def __call__(self, step):
+    def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
         """Returns the learning rate after that number of steps."""
         return super().__call__(step) * ops.convert_to_tensor(self._scale)
 
@@ -167,6 +167,6 @@ class Exponential(keras.optimizers.schedules.LearningRateSchedule):
         self._first = first
         self._growth = math.log(last / first) / (steps - 1)
 
-    def __call__(self, step):
+    def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
         """Returns the learning rate after that number of steps."""
         return self._first * ops.exp(self._growth * ops.cast(step, "float32"))

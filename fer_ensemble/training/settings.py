@@ -2,10 +2,10 @@
 
 import dataclasses
 import itertools
-import math
 import pathlib
 
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.setting_fields import check_settings, setting
 from fer_ensemble.data.fold_names import fold_name
 
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
@@ -15,13 +15,6 @@ MODELS = (
 )  # fmt: skip
 FOLDS = 4
 RUNS = ("cnn_0", "cnn_1", "resnet_0", "resnet_1")  # of the standard ensemble: 4 runs x 4 folds = 16 members
-LARGEST = 2**63 - 1  # of whole numbers: what the arrays can hold
-
-
-def _setting(default, text, choices=None, least=None, below=None, most=None):
-    """A field with its help text and the range that `__post_init__` checks."""
-    metadata = {"help": text, "choices": choices, "least": least, "below": below, "most": most}
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,62 +26,62 @@ class TrainingSettings:
     """
 
     # What is trained, and on which part of the data.
-    model: str = _setting(
+    model: str = setting(
         "cnn",
         "Architecture. cnn, resnet: those of the standard ensemble; resnet9, cnn4: smaller ones; resnet18, "
         "resnet34, vgg16, vgg19, vgg16_bn, vgg19_bn: with --width=64 as published for ImageNet.",
         choices=MODELS,
     )
-    fold: int | tuple[int, int] | None = _setting(
+    fold: int | tuple[int, int] | None = setting(
         0,
         "The fold of Training that is held out; the member trains on the others. none: it trains on all of "
         "Training, but for --holdout. Two, as 0,1: a teacher of the members that hold out one of these.",
     )
-    holdout: float = _setting(
+    holdout: float = setting(
         0.0,
         "With --fold=none: share of Training that is held out, chosen at random by fold_seed, as much of each "
         "class; copies of an image stay together.",
         least=0.0,
         below=1.0,
     )
-    replica: int = _setting(0, "Number of the run: the same settings with other random numbers.", least=0)
-    seed: int = _setting(0, "Seed of the weights, the order and the augmentation.", least=0)
-    fold_seed: int = _setting(
+    replica: int = setting(0, "Number of the run: the same settings with other random numbers.", least=0)
+    seed: int = setting(0, "Seed of the weights, the order and the augmentation.", least=0)
+    fold_seed: int = setting(
         0, "Seed of the folds and of the holdout. All members of an ensemble share it.", least=0
     )
 
     # The network.
-    width: int = _setting(32, "Channels of the first layers; the deeper ones are multiples.", least=1)
-    input_size: int = _setting(
+    width: int = setting(32, "Channels of the first layers; the deeper ones are multiples.", least=1)
+    input_size: int = setting(
         48, "Height and width, in pixels, to which the model itself resizes the 48x48 faces.", least=16
     )
-    downsampling: str = _setting(
+    downsampling: str = setting(
         "maxpool",
         "What halves the resnet's feature maps: max pooling between the groups, or convolutions of stride 2.",
         choices=("maxpool", "stride"),
     )
-    stem_stride: int = _setting(
+    stem_stride: int = setting(
         1,
         "Stride of the first convolution of cnn and resnet. 2 makes what follows four times cheaper: for more "
         "width or more epochs.",
         least=1,
         most=2,
     )
-    dropout: float = _setting(
+    dropout: float = setting(
         0.2,
         "Probability of dropping a feature before each dense layer; in cnn4 also after each pooling.",
         least=0.0,
         below=1.0,
     )
-    activation: str = _setting(
+    activation: str = setting(
         "relu",
         "What follows each convolution and each inner dense layer. leaky_relu has a slope of 0.2 below 0.",
         choices=("relu", "leaky_relu", "elu", "gelu", "silu"),
     )
-    input_channels: int = _setting(
+    input_channels: int = setting(
         1, "Channels that the first convolution sees; 3: the grey values three times over.", choices=(1, 3)
     )
-    pixel_statistics: str = _setting(
+    pixel_statistics: str = setting(
         "unit",
         "What the model itself makes of grey values. unit: -1..1; dataset: mean 0 and standard deviation 1 over "
         "the training images; imagenet: each channel by its mean and standard deviation over ImageNet.",
@@ -96,7 +89,7 @@ class TrainingSettings:
     )
 
     # What it starts from.
-    pretrained: str = _setting(
+    pretrained: str = setting(
         "",
         "Weights to start from; empty: random ones. shipped: the network in the package (with --model=resnet9 "
         "--width=16). A member's folder ({fold} in it stands for the fold), a .keras or .weights.h5 file of the "
@@ -104,24 +97,24 @@ class TrainingSettings:
         "imagenet: Keras's of vgg16 or vgg19, which are downloaded. The logits "
         "are taken over if they are of these classes.",
     )
-    freeze_backbone_epochs: int = _setting(
+    freeze_backbone_epochs: int = setting(
         0,
         "Epochs at the beginning in which only the head learns: the layers after the convolutions. The batch "
         "normalisations' statistics move nevertheless.",
         least=0,
     )
-    backbone_learning_rate: float = _setting(
+    backbone_learning_rate: float = setting(
         1.0, "Learning rate of all but the head, as a factor of the head's.", least=0.0
     )
 
     # The optimiser.
-    optimizer: str = _setting(
+    optimizer: str = setting(
         "muon",
         "sgd: Nesterov momentum 0.9; adamw; muon: orthogonalised momentum for kernels, AdamW for the rest.",
         choices=("sgd", "adamw", "muon"),
     )
-    learning_rate: float = _setting(0.02, "Peak learning rate, after the warm-up.", least=0.0)
-    schedule: str = _setting(
+    learning_rate: float = setting(0.02, "Peak learning rate, after the warm-up.", least=0.0)
+    schedule: str = setting(
         "cosine",
         "How the learning rate goes on after its rise. cosine: it falls to 0; onecycle: it both rises and falls "
         "as a cosine, while the momentum falls from 0.95 to 0.85 and rises again (--warmup=0.3 is usual); step: "
@@ -129,65 +122,65 @@ class TrainingSettings:
         "the held-out images stops falling.",
         choices=("cosine", "onecycle", "step", "plateau"),
     )
-    warmup: float = _setting(
+    warmup: float = setting(
         0.1,
         "Share of the training in which the learning rate rises, from 0 (onecycle: a 25th of its peak).",
         least=0.0,
         below=1.0,
     )
-    milestones: str = _setting(
+    milestones: str = setting(
         "0.5,0.75", "With --schedule=step: shares of the training after which the learning rate drops."
     )
-    decay_factor: float = _setting(
+    decay_factor: float = setting(
         0.1, "With step and plateau: what a drop multiplies the learning rate by.", least=0.0, below=1.0
     )
-    patience: int = _setting(
+    patience: int = setting(
         5, "With --schedule=plateau: looks at the held-out images in a row without a new lowest loss.", least=1
     )
-    weight_decay: float = _setting(
+    weight_decay: float = setting(
         0.01,
         "Decoupled weight decay: each step takes this times the learning rate off the kernels.",
         least=0.0,
     )
-    clip_norm: float = _setting(0.0, "Largest norm of the whole gradient; 0 leaves it as it is.", least=0.0)
-    clip_value: float = _setting(
+    clip_norm: float = setting(0.0, "Largest norm of the whole gradient; 0 leaves it as it is.", least=0.0)
+    clip_value: float = setting(
         0.0, "Largest size of each number in the gradient; 0 leaves them as they are.", least=0.0
     )
-    ema: float = _setting(
+    ema: float = setting(
         0.0,
         "Momentum of the moving average of the weights, which is then what is saved; 0 turns it off. "
         "0.99 averages over about the last 100 steps.",
         least=0.0,
         below=1.0,
     )
-    epochs: int = _setting(
+    epochs: int = setting(
         30,
         "Passes over the training images. Fixed in advance: none is chosen by its score.",
         least=1,
         most=1_000_000,
     )
-    batch_size: int = _setting(128, "Images per training step.", least=2)
-    label_smoothing: float = _setting(
+    batch_size: int = setting(128, "Images per training step.", least=2)
+    label_smoothing: float = setting(
         0.1, "Share of each label spread evenly over all classes.", least=0.0, below=1.0
     )
 
-    labels: str = _setting(
+    labels: str = setting(
         "fer2013",
         "What it trains on. fer2013: the data set's labels; ferplus: the shares of FER+'s ten voters, where the "
         "data have votes (--data=fer2013.csv,fer2013new.csv). Scores stay those of the labels.",
         choices=("fer2013", "ferplus"),
     )
-    teacher: str = _setting(
+    teacher: str = setting(
         "",
         "Folder of networks whose calibrated predictions are mixed into the labels; empty: the labels alone. With "
         "--fold=2 those of the members that held out fold 2 and the image's own fold (exp_0+2/, exp_1+2/ and "
         "exp_2+3/ in that folder), so that what is held out stays unknown; with --fold=none the out-of-fold "
         "predictions of a scored ensemble.",
     )
-    teacher_share: float = _setting(
+    teacher_share: float = setting(
         0.5, "Share of the teacher in what is learnt; the label has the rest.", least=0.0, most=1.0
     )
-    class_weight: str = _setting(
+    class_weight: str = setting(
         "none",
         "How much an image counts in the loss. none: all alike; balanced: each class the same in all; sqrt: half "
         "way. Rare classes are found more often, at the price of the common ones.",
@@ -195,50 +188,49 @@ class TrainingSettings:
     )
 
     # The augmentation. One random draw per image and epoch.
-    shift: float = _setting(0.1, "Largest shift, as a share of the image's side.", least=0.0, below=1.0)
-    crop_padding: int = _setting(
+    shift: float = setting(0.1, "Largest shift, as a share of the image's side.", least=0.0, below=1.0)
+    crop_padding: int = setting(
         0,
         "Pixels by which each side is padded before 48x48 pixels are cropped at random: a shift by whole pixels, "
         "besides --shift. What is beyond the edge repeats it, as in all augmentations.",
         least=0,
         below=48,
     )
-    rotation: float = _setting(10.0, "Largest rotation, in degrees either way.", least=0.0, most=180.0)
-    zoom: float = _setting(0.1, "Largest zoom, as a share of the size, in or out.", least=0.0, below=1.0)
-    flip: bool = _setting(True, "Mirror half of the images, left to right.")
-    erasing: float = _setting(
+    rotation: float = setting(10.0, "Largest rotation, in degrees either way.", least=0.0, most=180.0)
+    zoom: float = setting(0.1, "Largest zoom, as a share of the size, in or out.", least=0.0, below=1.0)
+    flip: bool = setting(True, "Mirror half of the images, left to right.")
+    erasing: float = setting(
         0.0, "Probability of covering a random rectangle with one random grey.", least=0.0, most=1.0
     )
-    brightness: float = _setting(
+    brightness: float = setting(
         0.1, "Largest change of brightness, as a share of the range 0..255.", least=0.0, most=1.0
     )
-    contrast: float = _setting(0.2, "Largest change of contrast, as a share.", least=0.0, below=1.0)
-    mixup: float = _setting(0.0, "Alpha of MixUp's Beta distribution; 0 turns it off.", least=0.0)
-    cutmix: float = _setting(
+    contrast: float = setting(0.2, "Largest change of contrast, as a share.", least=0.0, below=1.0)
+    mixup: float = setting(0.0, "Alpha of MixUp's Beta distribution; 0 turns it off.", least=0.0)
+    cutmix: float = setting(
         0.0,
         "Alpha of CutMix's Beta distribution; 0 turns it off. With both, each image takes one of them.",
         least=0.0,
     )
 
     # How it runs.
-    precision: str = _setting(
+    precision: str = setting(
         "auto",
         "Arithmetic of the training step; weights are kept in float32. auto: mixed_float16 on a GPU, "
         "mixed_bfloat16 on a CPU that has instructions for it, else float32.",
         choices=PRECISIONS,
     )
-    deterministic: bool = _setting(
+    deterministic: bool = setting(
         False,
         "The same weights, bit for bit, each time on the same device, however often the training is interrupted; "
         "slower on a GPU.",
     )
-    validate_every: int = _setting(
+    validate_every: int = setting(
         1, "Epochs between two looks at the held-out fold, for the curves; 0: only at the end.", least=0
     )
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
-            _check(field.name, getattr(self, field.name), field.metadata)
+        check_settings(self)
         _check_fold(self.fold)
         if self.learning_rate == 0:
             raise UserError("`learning_rate` must be above 0. Received: 0.")
@@ -341,48 +333,29 @@ def _check_fold(fold):
 class TrainingOptions:
     """Where a member is read from and written to; none of it changes what is learnt."""
 
-    data: str = _setting(
+    data: str = setting(
         "data/sample.csv.gz",
         "The data set: the .h5 file of `python -m fer_ensemble.data`, or anything that it reads (fer2013.csv, a "
         "folder of images, an archive), which is then converted once. Several inputs: comma-separated.",
     )
-    classes: str = _setting(
+    classes: str = setting(
         "", "Comma-separated names of the classes to keep, numbered in this order; empty: all of the data's."
     )
-    experiments: str = _setting("experiments", "Folder of the members: exp_<fold>/<model>_<replica>/ in it.")
-    overwrite: bool = _setting(False, "Train afresh what is there already, finished or not.")
-    tensorboard: bool = _setting(False, "Write TensorBoard logs into the member's folder, too.")
+    experiments: str = setting("experiments", "Folder of the members: exp_<fold>/<model>_<replica>/ in it.")
+    overwrite: bool = setting(False, "Train afresh what is there already, finished or not.")
+    tensorboard: bool = setting(False, "Write TensorBoard logs into the member's folder, too.")
 
 
 @dataclasses.dataclass(frozen=True)
 class RangeTestOptions:
     """What `model_train.py` does instead of training a member."""
 
-    find_learning_rate: bool = _setting(
+    find_learning_rate: bool = setting(
         False,
         "Instead of training: take some steps of it with a learning rate that grows from 1e-6 to 10, stop when "
         "the loss diverges, plot it over the rate in EXPERIMENTS/learning_rate/, and suggest a rate.",
     )
-    find_steps: int = _setting(200, "Steps of --find_learning_rate.", least=20)
+    find_steps: int = setting(200, "Steps of --find_learning_rate.", least=20)
 
     def __post_init__(self):
-        _check("find_steps", self.find_steps, self.__dataclass_fields__["find_steps"].metadata)
-
-
-def _check(name, value, limits):
-    if value is None:
-        return
-    choices, least, below, most = (limits[key] for key in ("choices", "least", "below", "most"))
-    if choices and value not in choices:
-        raise UserError(f"`{name}` must be one of {', '.join(map(str, choices))}. Received: {value!r}.")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"`{name}` must be a finite number. Received: {value}.")
-    if least is not None and value < least:
-        raise UserError(f"`{name}` must be at least {least:g}. Received: {_brief(value)}.")
-    if below is not None and value >= below:
-        raise UserError(f"`{name}` must be below {below:g}. Received: {_brief(value)}.")
-    if most is not None and value > most:
-        limit = f"{most:,}" if isinstance(most, int) else f"{most:g}"
-        raise UserError(f"`{name}` must be at most {limit}. Received: {_brief(value)}.")
-    if isinstance(value, int) and value > LARGEST:
-        raise UserError(f"`{name}` must be at most {LARGEST:,}. Received: {_brief(value)}.")
+        check_settings(self)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.classifier.network import Network, check_faces
+from fer_ensemble.base.network_protocol import Network
+from fer_ensemble.classifier.given_faces import check_faces
 from fer_ensemble.classifier.onnx_network import OnnxNetwork
 
 

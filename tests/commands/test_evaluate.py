@@ -113,7 +113,7 @@ def test_networks_are_put_side_by_side_and_what_is_known_already_is_not_asked_ag
         (["few.py"], ["--data=sample.csv.gz", "--images=5"], "few must have the classes of the data"),
         (["empty.py"], ["--data=sample.csv.gz"], "empty.py must define load_network()"),
         (["missing.py"], ["--data=sample.csv.gz"], "There is no file"),
-        (["first.py"], ["--data=sample.csv.gz", "--images=-1"], "must not be negative"),
+        (["first.py"], ["--data=sample.csv.gz", "--images=-1"], "`images` must be at least 0"),
         (
             ["first.py"],
             ["--data=sample.csv.gz", "--robustness", "--baseline=none.json"],
@@ -123,7 +123,7 @@ def test_networks_are_put_side_by_side_and_what_is_known_already_is_not_asked_ag
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(models, flags, expected, folder, data, monkeypatch):
-    from fer_ensemble.base.errors import TOLD_ERRORS
+    from fer_ensemble.base.errors import EXPECTED_ERRORS
     from fer_ensemble.commands.evaluation_options import EvaluationOptions
     from fer_ensemble.commands.evaluation_run import evaluate_network, load_faces
     from fer_ensemble.commands.named_networks import load_networks
@@ -131,7 +131,7 @@ def test_what_is_wrong_is_told_in_one_line(models, flags, expected, folder, data
     monkeypatch.chdir(folder)
     values = dict(flag.removeprefix("--").partition("=")[::2] for flag in flags)
     values = {name: int(value) if name == "images" else value or True for name, value in values.items()}
-    with pytest.raises(TOLD_ERRORS, match=expected.replace("(", r"\(").replace(")", r"\)")):
+    with pytest.raises(EXPECTED_ERRORS, match=expected.replace("(", r"\(").replace(")", r"\)")):
         options = EvaluationOptions(**values)
         for named in load_networks(models):
             faces = load_faces(options, ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"))

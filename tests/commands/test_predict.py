@@ -110,7 +110,7 @@ def test_each_way_to_weigh_is_shown_beside_equal_weights(ensemble, run_command, 
             assert chosen["versus_equal"]["difference"] == pytest.approx(gained, abs=1e-12)
         found[weights] = scores["weightings"]
     assert found["greedy"] == found["public"]
-    losses = {way: values["PublicTest"]["log_loss"] for way, values in found["public"].items()}
+    losses = {weighting: values["PublicTest"]["log_loss"] for weighting, values in found["public"].items()}
     assert min(losses, key=losses.get) == "public"
 
 
@@ -133,8 +133,9 @@ def test_calibrated_probabilities_have_a_smaller_oof_log_loss_and_the_same_class
         assert list(plain["predicted"]) == list(calibrated["predicted"])
         losses[split] = []
         for table in (plain, calibrated):
-            chances = table[CLASSES].to_numpy()
-            losses[split].append(log_loss(table["emotion"], chances / chances.sum(axis=1, keepdims=True)))
+            probabilities = table[CLASSES].to_numpy()
+            probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
+            losses[split].append(log_loss(table["emotion"], probabilities))
         calibration = scores["splits"][split]["calibration"]
         expected = [calibration["before"]["log_loss"], calibration["after"]["log_loss"]]
         assert losses[split] == pytest.approx(expected, abs=1e-5)

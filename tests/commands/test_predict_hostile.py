@@ -42,14 +42,14 @@ def make_member(folder, fold, run, **settings):
     """Writes one finished member, and returns its folder."""
     generator = np.random.default_rng([int(run[-1]), fold, len(run)])
     model, replica = run.rsplit("_", 1)
-    place = directory.member_folder(folder, fold, run)
-    place.mkdir(parents=True)
+    member = directory.member_folder(folder, fold, run)
+    member.mkdir(parents=True)
     rows = np.arange(6 * IMAGES).reshape(6, IMAGES)
     parts = {"oof": rows[fold], "PublicTest": rows[4], "PrivateTest": rows[5]}
     parts = {name: make_part(generator, chosen) for name, chosen in parts.items()}
-    write_predictions(place / directory.PREDICTIONS, parts, FINGERPRINT)
-    (place / directory.MODEL).write_bytes(f"{run}, {fold}".encode())
-    (place / directory.HISTORY).write_text(HISTORY)
+    write_predictions(member / directory.PREDICTIONS, parts, FINGERPRINT)
+    (member / directory.MODEL).write_bytes(f"{run}, {fold}".encode())
+    (member / directory.HISTORY).write_text(HISTORY)
     values = {**dataclasses.asdict(TrainingSettings(model=model, replica=int(replica), fold=fold)), **settings}
     record = {
         "settings": values,
@@ -65,8 +65,8 @@ def make_member(folder, fold, run, **settings):
         "training_seconds": 60.0,
         "metrics": {"oof": 0.5, "PublicTest": 0.5},
     }
-    directory.write_record(place, record, [directory.MODEL, directory.PREDICTIONS, directory.HISTORY])
-    return place
+    directory.write_record(member, record, [directory.MODEL, directory.PREDICTIONS, directory.HISTORY])
+    return member
 
 
 def make_ensemble(folder):
@@ -77,18 +77,18 @@ def make_ensemble(folder):
     return folder
 
 
-def change_record(place, **changes):
+def change_record(member, **changes):
     """Changes fields of a member's record; `None` takes one away."""
-    path = place / directory.RECORD
+    path = member / directory.RECORD
     record = {**json.loads(path.read_text()), **changes}
     path.write_text(json.dumps({name: value for name, value in record.items() if value is not None}))
 
 
-def seal(place):
+def seal(member):
     """Makes a member's files, whatever became of them, those that its record names."""
-    record = json.loads((place / directory.RECORD).read_text())
+    record = json.loads((member / directory.RECORD).read_text())
     names = record.pop("files")
-    directory.write_record(place, record, names)
+    directory.write_record(member, record, names)
 
 
 ALL_RUNS = ",".join(RUNS)
@@ -116,8 +116,8 @@ def list_files(folder):
 def rewrite(name, field, change):
     """Returns what changes a dataset of `predictions.h5`."""
 
-    def damage(place):
-        with h5py.File(place / directory.PREDICTIONS, "a") as file:
+    def damage(member):
+        with h5py.File(member / directory.PREDICTIONS, "a") as file:
             values = file[f"{name}/{field}"][()]
             del file[f"{name}/{field}"]
             file[f"{name}/{field}"] = change(values)
@@ -126,8 +126,8 @@ def rewrite(name, field, change):
 
 
 def remove(what):
-    def damage(place):
-        with h5py.File(place / directory.PREDICTIONS, "a") as file:
+    def damage(member):
+        with h5py.File(member / directory.PREDICTIONS, "a") as file:
             del file[what]
 
     return damage
@@ -143,34 +143,34 @@ def set_first(value):
 
 
 def cut(name, share=0.5):
-    def damage(place):
-        content = (place / name).read_bytes()
-        (place / name).write_bytes(content[: int(len(content) * share)])
+    def damage(member):
+        content = (member / name).read_bytes()
+        (member / name).write_bytes(content[: int(len(content) * share)])
 
     return damage
 
 
-def hold_out_as_the_fold_before(place):
-    with h5py.File(place / directory.PREDICTIONS, "a") as file:
+def hold_out_as_the_fold_before(member):
+    with h5py.File(member / directory.PREDICTIONS, "a") as file:
         del file["oof"]
-        with h5py.File(place.parents[1] / "exp_0" / "cnn_0" / directory.PREDICTIONS) as other:
+        with h5py.File(member.parents[1] / "exp_0" / "cnn_0" / directory.PREDICTIONS) as other:
             other.copy("oof", file)
 
 
-def link_elsewhere(place):
-    with h5py.File(place / directory.PREDICTIONS, "a") as file:
+def link_elsewhere(member):
+    with h5py.File(member / directory.PREDICTIONS, "a") as file:
         del file["oof"]
-        file["oof"] = h5py.ExternalLink(str(place.parents[1] / "exp_0" / "cnn_0" / directory.PREDICTIONS), "oof")
+        file["oof"] = h5py.ExternalLink(str(member.parents[1] / "exp_0" / "cnn_0" / directory.PREDICTIONS), "oof")
 
 
-def link_field_elsewhere(place):
-    with h5py.File(place / directory.PREDICTIONS, "a") as file:
+def link_field_elsewhere(member):
+    with h5py.File(member / directory.PREDICTIONS, "a") as file:
         del file["oof/labels"]
-        file.create_dataset("oof/labels", (IMAGES,), "i1", external=[(str(place / directory.MODEL), 0, IMAGES)])
+        file.create_dataset("oof/labels", (IMAGES,), "i1", external=[(str(member / directory.MODEL), 0, IMAGES)])
 
 
-def declare_a_billion_images(place):
-    with h5py.File(place / directory.PREDICTIONS, "a") as file:
+def declare_a_billion_images(member):
+    with h5py.File(member / directory.PREDICTIONS, "a") as file:
         del file["oof"]
         for field, shape, dtype in (("rows", (), "i8"), ("labels", (), "i1"), ("copies", (), "?")):
             file.create_dataset(f"oof/{field}", (10**9, *shape), dtype, chunks=True)
@@ -179,7 +179,7 @@ def declare_a_billion_images(place):
 
 # What happens to exp_1/cnn_0, whose hashes are right again afterwards; and what is said.
 PREDICTIONS = {
-    "not HDF5": (lambda place: (place / directory.PREDICTIONS).write_text("hello"), "cannot be read"),
+    "not HDF5": (lambda member: (member / directory.PREDICTIONS).write_text("hello"), "cannot be read"),
     "empty": (cut(directory.PREDICTIONS, 0), "cannot be read"),
     "truncated": (cut(directory.PREDICTIONS), "cannot be read"),
     "no out-of-fold part": (remove("oof"), "has no oof"),
@@ -192,8 +192,8 @@ PREDICTIONS = {
     "logits": (rewrite("oof", "probabilities", lambda values: values * 3), "do not sum to 1"),
     "two classes": (rewrite("oof", "probabilities", lambda values: values[:, :2]), "labels 0 to 2, of 2 classes"),
     "a class more": (
-        lambda place: [
-            rewrite(name, "probabilities", lambda values: np.pad(values, ((0, 0), (0, 1))))(place)
+        lambda member: [
+            rewrite(name, "probabilities", lambda values: np.pad(values, ((0, 0), (0, 1))))(member)
             for name in ("oof", "PublicTest", "PrivateTest")
         ],
         "must have 3 classes",
@@ -210,8 +210,8 @@ PREDICTIONS = {
     "labels in another order": (rewrite("PublicTest", "labels", lambda values: values[::-1]), "other labels"),
     "other copies": (rewrite("PublicTest", "copies", lambda values: ~values), "other labels"),
     "fewer test images": (
-        lambda place: [
-            rewrite("PublicTest", field, lambda values: values[:-1])(place)
+        lambda member: [
+            rewrite("PublicTest", field, lambda values: values[:-1])(member)
             for field in ("rows", "labels", "copies", "probabilities")
         ],
         "predicted 39 images of PublicTest, the members before it 40",
@@ -226,41 +226,45 @@ PREDICTIONS = {
 }
 RECORDS = {
     "history cut short": (cut(directory.HISTORY), "history.csv", None),
-    "history of words": (lambda place: (place / directory.HISTORY).write_text("loss\nlow\n"), "history.csv", None),
-    "history empty": (lambda place: (place / directory.HISTORY).write_text(""), "it has no rows", None),
-    "no history": (lambda place: (place / directory.HISTORY).unlink(), "history.csv is missing", "unsealed"),
+    "history of words": (
+        lambda member: (member / directory.HISTORY).write_text("loss\nlow\n"), "history.csv", None,
+    ),
+    "history empty": (lambda member: (member / directory.HISTORY).write_text(""), "it has no rows", None),
+    "no history": (lambda member: (member / directory.HISTORY).unlink(), "history.csv is missing", "unsealed"),
     "history changed": (cut(directory.HISTORY, 0.9), "is not the file that the training wrote", "unsealed"),
-    "no device": (lambda place: change_record(place, device=None), "it has no device", None),
-    "no metrics": (lambda place: change_record(place, metrics=None), "it has no metrics", None),
-    "no times": (lambda place: change_record(place, training_seconds=None), "it has no training_seconds", None),
-    "a time in words": (lambda place: change_record(place, training_seconds="long"), "cannot be 'long'", None),
-    "no fingerprint": (lambda place: change_record(place, data={"name": "a"}), "it has no data.", None),
-    "settings are a list": (lambda place: change_record(place, settings=[]), "settings cannot be []", None),
+    "no device": (lambda member: change_record(member, device=None), "it has no device", None),
+    "no metrics": (lambda member: change_record(member, metrics=None), "it has no metrics", None),
+    "no times": (lambda member: change_record(member, training_seconds=None), "it has no training_seconds", None),
+    "a time in words": (lambda member: change_record(member, training_seconds="long"), "cannot be 'long'", None),
+    "no fingerprint": (lambda member: change_record(member, data={"name": "a"}), "it has no data.", None),
+    "settings are a list": (lambda member: change_record(member, settings=[]), "settings cannot be []", None),
     "a setting is a list": (
-        lambda place: change_record(place, settings={"model": "cnn", "replica": 0, "fold": 1, "epochs": [1]}),
+        lambda member: change_record(member, settings={"model": "cnn", "replica": 0, "fold": 1, "epochs": [1]}),
         "settings.epochs cannot be [1]",
         None,
     ),
-    "classes are a text": (lambda place: change_record(place, class_names="happy"), "class_names cannot be", None),
+    "classes are a text": (
+        lambda member: change_record(member, class_names="happy"), "class_names cannot be", None,
+    ),
     "a class twice": (
-        lambda place: change_record(place, class_names=["a", "a", "b"]), "has a name twice", None,
+        lambda member: change_record(member, class_names=["a", "a", "b"]), "has a name twice", None,
     ),
     "hashes are numbers": (
-        lambda place: change_record(place, files={"model.keras": 7}),
+        lambda member: change_record(member, files={"model.keras": 7}),
         "files cannot hold 'model.keras'",
         "unsealed",
     ),
     "a file elsewhere": (
-        lambda place: change_record(place, files={"../../../etc/passwd": "0" * 64}),
+        lambda member: change_record(member, files={"../../../etc/passwd": "0" * 64}),
         "files cannot hold",
         "unsealed",
     ),
-    "no model": (lambda place: change_record(place, files={"history.csv": "0" * 64}), "history.csv", "unsealed"),
+    "no model": (lambda member: change_record(member, files={"history.csv": "0" * 64}), "history.csv", "unsealed"),
     "a record that is nested": (
-        lambda place: (place / directory.RECORD).write_text("[" * 100_000), "nested too deeply", "unsealed",
+        lambda member: (member / directory.RECORD).write_text("[" * 100_000), "nested too deeply", "unsealed",
     ),
     "a record of 100 MB": (
-        lambda place: os.truncate(place / directory.RECORD, 100_000_000), "at most", "unsealed",
+        lambda member: os.truncate(member / directory.RECORD, 100_000_000), "at most", "unsealed",
     ),
 }  # fmt: skip
 
@@ -282,11 +286,11 @@ def test_damaged_records_and_histories_are_told_before_anything_is_written(case,
     expect_one_line(ensemble, message, "exp_1/cnn_0")
 
 
-def expect_one_line(folder, message, place, **options):
+def expect_one_line(folder, message, member, **options):
     before = list_files(folder)
     with pytest.raises(UserError) as told:
         predict(folder, **options)
-    assert message in str(told.value) and place in str(told.value)
+    assert message in str(told.value) and member in str(told.value)
     assert len(str(told.value)) < 900
     assert list_files(folder) == before
 
@@ -329,9 +333,9 @@ def write_data(path, usage, labels=None):
 def test_a_folder_of_tables_alone_is_scored_again_and_left_as_it_is(ensemble, tmp_path, capsys):
     predict(ensemble, save=True)
     expected = json.loads((ensemble / "scores.json").read_text())
-    for place in ensemble.glob("exp_*/*"):
-        (place / directory.MODEL).unlink()
-        (place / directory.PREDICTIONS).unlink()
+    for member in ensemble.glob("exp_*/*"):
+        (member / directory.MODEL).unlink()
+        (member / directory.PREDICTIONS).unlink()
     before = list_files(ensemble)
     capsys.readouterr()
     predict(ensemble, runs="", allow_missing=True)
@@ -381,9 +385,9 @@ def test_a_record_s_data_name_leads_nowhere_else(ensemble, tmp_path, monkeypatch
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     write_data(tmp_path / "secret.h5", [0, 1, 2])
-    for place in ensemble.glob("exp_*/*"):
-        data = json.loads((place / "member.json").read_text())["data"]
-        change_record(place, data={**data, "name": "../../secret.h5"})
+    for member in ensemble.glob("exp_*/*"):
+        data = json.loads((member / "member.json").read_text())["data"]
+        change_record(member, data={**data, "name": "../../secret.h5"})
     predict(ensemble, output=str(tmp_path / "out"))
     assert json.loads((tmp_path / "out" / "scores.json").read_text())["copies"] is None
 
@@ -472,9 +476,9 @@ FIELDS = ("settings", "class_names", "data", "folds", "files", "training_seconds
 def test_whatever_a_record_holds_it_is_told_in_one_line_or_scored(pristine, tmp_path_factory, field, value):
     folder = tmp_path_factory.mktemp("fuzzed") / "ensemble"
     shutil.copytree(pristine, folder)
-    place = folder / "exp_1" / "cnn_0"
-    record = json.loads((place / "member.json").read_text())
-    (place / "member.json").write_text(json.dumps({**record, field: value}))
+    member = folder / "exp_1" / "cnn_0"
+    record = json.loads((member / "member.json").read_text())
+    (member / "member.json").write_text(json.dumps({**record, field: value}))
     try:
         members, _ = gather_members(str(folder), ALL_RUNS)
     except UserError as told:

@@ -109,20 +109,20 @@ def damaged(draw, whole):
     """One of the whole files, of which some bytes are overwritten, left out, repeated or cut off."""
     content = bytearray(draw(st.sampled_from(whole)))
     for _ in range(draw(st.integers(1, 4))):
-        place = draw(st.integers(0, len(content)) | st.integers(0, min(len(content), 200)))
+        position = draw(st.integers(0, len(content)) | st.integers(0, min(len(content), 200)))
         length = draw(st.integers(0, 40))
         kind = draw(st.sampled_from(("overwrite", "insert", "remove", "repeat", "cut")))
         if kind == "overwrite":
             new = draw(st.binary(max_size=8) | st.sampled_from((b"\xff" * 8, bytes(8), b"\x7f\xff\xff\xff")))
-            content[place : place + len(new)] = new
+            content[position : position + len(new)] = new
         elif kind == "insert":
-            content[place:place] = draw(st.binary(max_size=40))
+            content[position:position] = draw(st.binary(max_size=40))
         elif kind == "remove":
-            del content[place : place + length]
+            del content[position : position + length]
         elif kind == "repeat":
-            content[place:place] = content[place : place + length] * 3
+            content[position:position] = content[position : position + length] * 3
         else:
-            del content[place:]
+            del content[position:]
     return bytes(content)
 
 

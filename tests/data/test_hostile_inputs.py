@@ -48,8 +48,8 @@ def damage(content, start=100, length=30):
 def misplaced(content):
     """A ZIP whose list of files is said to begin 1,000 bytes further on: its files begin before the archive."""
     end = content.index(b"PK\x05\x06") + 16
-    place = int.from_bytes(content[end : end + 4], "little") + 1000
-    return content[:end] + place.to_bytes(4, "little") + content[end + 4 :]
+    offset = int.from_bytes(content[end : end + 4], "little") + 1000
+    return content[:end] + offset.to_bytes(4, "little") + content[end + 4 :]
 
 
 def nested(depth):
@@ -107,7 +107,7 @@ FILES = {
     "damaged LZMA": ("f.zip", damage(zipped({"a.csv": CSV + NOISE}, zipfile.ZIP_LZMA)), "damaged"),
     "damaged bzip2": ("f.zip", damage(zipped({"a.csv": CSV + NOISE}, zipfile.ZIP_BZIP2)), "damaged"),
     "damaged deflate": ("f.zip", damage(zipped({"a.csv": CSV + NOISE})), "damaged"),
-    "a place before the beginning": ("f.zip", misplaced(zipped({"a.csv": CSV})), "damaged"),
+    "an offset before the beginning": ("f.zip", misplaced(zipped({"a.csv": CSV})), "damaged"),
     "nested 1,200 deep": ("f.zip", nested(1200), "at most 4 archives within each other"),
     "gz nested deep": ("f.gz", gzipped(5), "4 arch"),
     "long line": ("f.zip", long_line(), r"a\.csv, line 2: expected a line of at most 1,000,000 bytes"),

@@ -19,9 +19,9 @@ def predictions(rows, seed):
     """Predictions of the images of some rows, whose label is the row modulo 3."""
     random = np.random.default_rng(seed)
     labels = (rows % 3).astype(np.int8)
-    chances = random.dirichlet(np.ones(3), len(rows)) + 0.8 * np.eye(3)[labels]
-    chances /= chances.sum(axis=1, keepdims=True)
-    return Predictions(rows, labels, np.zeros(len(rows), bool), chances.astype(np.float32))
+    probabilities = random.dirichlet(np.ones(3), len(rows)) + 0.8 * np.eye(3)[labels]
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return Predictions(rows, labels, np.zeros(len(rows), bool), probabilities.astype(np.float32))
 
 
 @pytest.fixture
@@ -85,12 +85,12 @@ def test_an_image_is_held_out_once_in_each_run():
         join_parts("oof", MEMBERS, [predictions(np.arange(10), seed) for seed in range(4)])
 
 
-@pytest.mark.parametrize("way", WEIGHTINGS)
-def test_every_way_to_weigh_gives_shares(oof, public, way):
-    weights = weigh_members(way, oof, public)
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_every_way_to_weigh_gives_shares(oof, public, weighting):
+    weights = weigh_members(weighting, oof, public)
     assert weights.shape == (4,) and (weights >= 0).all()
     assert weights.sum() == pytest.approx(1, abs=1e-12)
-    if way != "public":
+    if weighting != "public":
         assert weights[0] == weights[1] and weights[2] == weights[3]  # the folds of a run
 
 
@@ -106,5 +106,5 @@ def test_public_weighs_the_members_one_by_one_on_public_test(oof, public):
 
 
 def test_only_public_looks_at_public_test(oof):
-    for way in ("equal", "oof", "greedy"):
-        assert weigh_members(way, oof, None).sum() == pytest.approx(1)
+    for weighting in ("equal", "oof", "greedy"):
+        assert weigh_members(weighting, oof, None).sum() == pytest.approx(1)

@@ -27,8 +27,8 @@ def test_the_surest_comes_first_and_unlabelled_and_unpredicted_images_never():
     positions, suggested = find_likely_wrong(probabilities, labels)
     assert set(positions) <= set(wrong[20:])
     assert len(positions) > 15
-    chances = probabilities[positions]
+    chosen = probabilities[positions]
     images = np.arange(len(positions))
-    margins = chances[images, suggested] - chances[images, labels[positions]]
+    margins = chosen[images, suggested] - chosen[images, labels[positions]]
     assert (np.diff(margins) <= 0).all() and (margins > 0).all()
     np.testing.assert_array_equal(suggested, (labels[positions] - 1) % 3)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.classifier.card import format_card, read_card
 from fer_ensemble.classifier.onnx_network import OnnxNetwork
+from fer_ensemble.classifier.shipped_card import format_card, read_card
 from fer_ensemble.data.dataset import PUBLIC_TEST
 from fer_ensemble.data.store import read_dataset
 from fer_ensemble.export import shipping

@@ -13,7 +13,7 @@ def turn(points, degrees, scale=1.0, shift=(0, 0)):
     return scale * points @ np.array([[cosine, sine], [-sine, cosine]]) + shift
 
 
-def place(matrix, points):
+def move(matrix, points):
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
@@ -23,7 +23,7 @@ def test_landmarks_in_the_frame_stay_where_they_are():
 
 def test_scale_and_shift_are_found():
     np.testing.assert_allclose(
-        place(fit_frame(3 * FRAME_LANDMARKS + [100, 50]), np.array([[100, 50], [244, 194]])),
+        move(fit_frame(3 * FRAME_LANDMARKS + [100, 50]), np.array([[100, 50], [244, 194]])),
         [[0, 0], [48, 48]],
         atol=1e-4,
     )
@@ -37,9 +37,9 @@ def test_the_roll_is_measured_clockwise():
 def test_a_face_that_rolls_little_is_not_turned_and_one_that_rolls_more_by_what_is_beyond():
     small = fit_frame(turn(FRAME_LANDMARKS, 12))
     assert small[0, 1] == small[1, 0] == 0
-    upright = place(fit_frame(turn(FRAME_LANDMARKS, 40, 2.5, (70, 20))), turn(FRAME_LANDMARKS, 40, 2.5, (70, 20)))
+    upright = move(fit_frame(turn(FRAME_LANDMARKS, 40, 2.5, (70, 20))), turn(FRAME_LANDMARKS, 40, 2.5, (70, 20)))
     assert measure_roll(upright) == pytest.approx(12, abs=1e-3)
-    upright = place(fit_frame(turn(FRAME_LANDMARKS, -40), 0), turn(FRAME_LANDMARKS, -40))
+    upright = move(fit_frame(turn(FRAME_LANDMARKS, -40), 0), turn(FRAME_LANDMARKS, -40))
     np.testing.assert_allclose(upright, FRAME_LANDMARKS, atol=1e-4)
 
 
@@ -72,7 +72,7 @@ def test_borders_go_on_beyond_the_picture():
 
 def test_a_box_is_made_square_around_its_middle():
     matrix = frame_of_box((10, 20, 48, 96))
-    np.testing.assert_allclose(place(matrix, np.array([[-14, 20], [82, 116]])), [[0, 0], [48, 48]])
+    np.testing.assert_allclose(move(matrix, np.array([[-14, 20], [82, 116]])), [[0, 0], [48, 48]])
 
 
 def test_grey_is_the_luma_of_red_green_and_blue():

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.launch.status import MemberStatus, format_status, read_status, show_status
-from fer_ensemble.members import directory
+from fer_ensemble.members import directory, lock, notes
 
 PROGRESS = {"epoch": 2.5, "epochs": 30, "images_per_second": 1234.5, "seconds_left": 3900}
 
@@ -34,16 +34,16 @@ def test_a_member_that_is_not_begun_waits(tmp_path):
 
 
 def test_a_member_that_is_held_runs(folder):
-    with directory.held(folder):
-        directory.write_progress(folder, PROGRESS)
-        directory.write_failure(folder, ValueError("of the time before"))
+    with lock.held(folder):
+        notes.write_progress(folder, PROGRESS)
+        notes.write_failure(folder, ValueError("of the time before"))
         status = read_status(folder)
     assert (status.state, status.progress["epoch"]) == ("running", 2.5)
 
 
 def test_a_member_whose_holder_is_gone_is_interrupted(folder):
-    with directory.held(folder):
-        directory.write_progress(folder, PROGRESS)
+    with lock.held(folder):
+        notes.write_progress(folder, PROGRESS)
     assert read_status(folder).state == "interrupted"
     save_notes(folder, history=[{}] * 3)
     assert read_status(folder).progress["epoch"] == 3
@@ -59,8 +59,8 @@ def test_on_another_host_a_recent_sign_of_life_counts(folder):
 
 
 def test_a_member_whose_training_failed_says_why(folder):
-    directory.write_progress(folder, PROGRESS)
-    directory.write_failure(folder, UserError("The loss must be a finite number."))
+    notes.write_progress(folder, PROGRESS)
+    notes.write_failure(folder, UserError("The loss must be a finite number."))
     assert read_status(folder).state == "failed"
     assert read_status(folder).note == "The loss must be a finite number."
 

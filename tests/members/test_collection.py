@@ -18,7 +18,7 @@ from fer_ensemble.members.predictions import Predictions, write_predictions
 from fer_ensemble.models.device import keras
 
 
-def add_member(experiments, fold, run, place=None, **changes):
+def add_member(experiments, fold, run, path=None, **changes):
     """Writes a small finished member, without a network, as `train_member` would leave it."""
     model, replica = run.rsplit("_", 1)
     record = {
@@ -28,7 +28,7 @@ def add_member(experiments, fold, run, place=None, **changes):
         "folds": {"fingerprint": "f" * 64},
         **changes,
     }
-    folder = place or directory.member_folder(experiments, fold, run)
+    folder = path or directory.member_folder(experiments, fold, run)
     folder.mkdir(parents=True)
     part = Predictions(
         np.array([fold or 0]), np.zeros(1, np.int8), np.zeros(1, bool), np.array([[0.75, 0.25]], np.float32)
@@ -84,7 +84,7 @@ def test_members_that_do_not_belong_together_are_refused(what, change, tmp_path)
 @pytest.mark.parametrize("moved", [0, 1])
 def test_a_moved_folder_is_refused(moved, tmp_path):
     add_member(tmp_path, 1 - moved, "cnn_0")
-    add_member(tmp_path, 3, "cnn_1", place=tmp_path / f"exp_{moved}" / "cnn_0")
+    add_member(tmp_path, 3, "cnn_1", path=tmp_path / f"exp_{moved}" / "cnn_0")
     message = (
         rf"exp_{moved}/cnn_0 must hold fold {moved} of cnn_0, but its record is that of fold 3 of cnn_1\. Was"
     )
@@ -93,7 +93,7 @@ def test_a_moved_folder_is_refused(moved, tmp_path):
 
 
 def test_a_moved_folder_is_refused_when_it_is_the_only_one(tmp_path):
-    add_member(tmp_path, 3, "cnn_0", place=tmp_path / "exp_0" / "cnn_0")
+    add_member(tmp_path, 3, "cnn_0", path=tmp_path / "exp_0" / "cnn_0")
     with pytest.raises(ValueError, match=r"Was the folder moved\?"):
         collect_members(tmp_path, ["cnn_0"], range(4))
 
@@ -116,7 +116,7 @@ def test_members_that_were_trained_on_all_of_training_are_collected_alone(tmp_pa
 
 
 def test_a_member_of_a_fold_is_none_that_was_trained_on_all_of_training(tmp_path):
-    add_member(tmp_path, 2, "cnn_0", place=tmp_path / "exp_none" / "cnn_0")
+    add_member(tmp_path, 2, "cnn_0", path=tmp_path / "exp_none" / "cnn_0")
     with pytest.raises(
         ValueError, match=r"must hold fold none of cnn_0, but its record is that of fold 2 of cnn_0\."
     ):
@@ -197,11 +197,11 @@ def test_what_is_kept_without_a_key_is_of_nobody(member, other):
     assert len(member_predictions(member, other)["PublicTest"].rows) == 12
 
 
-@pytest.mark.parametrize("way", ["cut", "text"])
-def test_damaged_kept_predictions_are_made_anew(way, member, other):
+@pytest.mark.parametrize("damage", ["cut", "text"])
+def test_damaged_kept_predictions_are_made_anew(damage, member, other):
     expected = member_predictions(member, other)["PublicTest"].probabilities
     (path,) = member.folder.glob("predictions-*.h5")
-    path.write_bytes(path.read_bytes()[:600] if way == "cut" else b"hello")
+    path.write_bytes(path.read_bytes()[:600] if damage == "cut" else b"hello")
     np.testing.assert_allclose(member_predictions(member, other)["PublicTest"].probabilities, expected, atol=1e-6)
 
 
@@ -214,13 +214,13 @@ def test_a_folder_that_cannot_be_written_serves_as_well(member, other, monkeypat
     assert not list(member.folder.glob("predictions-*.h5"))
 
 
-@pytest.mark.parametrize("way", ["lost", "cut", "another's"])
-def test_predictions_that_are_lost_are_made_anew_where_the_data_are_given(way, member, tiny_dataset, capsys):
+@pytest.mark.parametrize("damage", ["lost", "cut", "another's"])
+def test_predictions_that_are_lost_are_made_anew_where_the_data_are_given(damage, member, tiny_dataset, capsys):
     expected = member_predictions(member)
     path = member.folder / directory.PREDICTIONS
-    if way == "lost":
+    if damage == "lost":
         path.unlink()
-    elif way == "cut":
+    elif damage == "cut":
         path.write_bytes(path.read_bytes()[:-100])
     else:
         write_predictions(path, {"oof": expected["oof"]}, tiny_dataset.fingerprint)

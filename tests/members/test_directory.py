@@ -1,16 +1,8 @@
-import contextlib
 import hashlib
 import json
-import os
-import pathlib
-import signal
-import socket
-import subprocess
-import sys
 
 import pytest
 
-from fer_ensemble.base.errors import HeldError, UserError
 from fer_ensemble.members import directory
 
 RECORD = {"settings": {}, "data": {}, "folds": {}, "class_names": ["a", "b"]}
@@ -118,140 +110,8 @@ def test_a_file_that_the_record_does_not_know_is_refused(complete):
         directory.check_file(complete, directory.read_record(complete), "predictions.h5")
 
 
-def test_a_member_is_held_by_one_at_a_time(tmp_path):
-    folder = tmp_path / "exp_0" / "cnn_0"  # made when it is held
-    with directory.held(folder):
-        with (
-            pytest.raises(HeldError, match=r"exp_0/cnn_0 is being trained by another process\."),
-            directory.held(folder),
-        ):
-            raise AssertionError("held twice")
-        (folder / "progress.json").write_text('{"pid": 7, "host": "node3"}')
-        with (
-            pytest.raises(HeldError, match=r"by another process \(process 7 on node3\)\."),
-            directory.held(folder),
-        ):
-            raise AssertionError("held twice")
-    with directory.held(folder):
-        pass
-
-
-def test_whether_it_is_held_is_asked_of_the_lock_and_disturbs_nobody(tmp_path):
-    assert not directory.is_held(tmp_path)
-    with directory.held(tmp_path):
-        assert directory.is_held(tmp_path)
-        assert directory.is_held(tmp_path)
-    assert not directory.is_held(tmp_path)
-    with directory.held(tmp_path):
-        pass
-
-
-def test_the_holder_is_told_with_its_job(tmp_path, monkeypatch):
-    for name in ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"):
-        monkeypatch.delenv(name, raising=False)
-    alone = directory.describe_process()
-    assert alone == {"host": socket.gethostname(), "pid": os.getpid()}
-    assert directory.describe_holder(alone) == f"process {os.getpid()} on {socket.gethostname()}"
-    monkeypatch.setenv("SLURM_JOB_ID", "15")
-    assert directory.describe_holder(directory.describe_process()).startswith("job 15, process ")
-    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "12")
-    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
-    assert directory.describe_process()["job"] == "12_3"
-
-
-def test_a_failure_is_noted_in_one_line(tmp_path):
-    assert directory.read_failure(tmp_path) is None
-    directory.write_failure(tmp_path, UserError("`width` must be\n  at least 1."))
-    note = directory.read_failure(tmp_path)
-    assert note["error"] == "`width` must be at least 1." and note["pid"] == os.getpid()
-    directory.write_failure(tmp_path, KeyError("a"))
-    assert directory.read_failure(tmp_path)["error"] == "KeyError: 'a'"
-    directory.write_failure(tmp_path / "none", ValueError("nowhere to write"))  # raises nothing
-
-
 def test_all_files_are_checked(complete):
     directory.check_files(complete)
     (complete / "history.csv").write_text("cut")
     with pytest.raises(ValueError, match=r"history\.csv is not the file that the training wrote"):
         directory.check_files(complete)
-
-
-def test_an_error_lets_go(tmp_path):
-    with pytest.raises(RuntimeError), directory.held(tmp_path):
-        raise RuntimeError
-    with directory.held(tmp_path):
-        pass
-
-
-def test_a_holder_that_dies_lets_go(tmp_path):
-    code = """
-import pathlib, sys, time
-from fer_ensemble.members.directory import held
-with held(pathlib.Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
-        [sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, env=environment
-    ) as holder:
-        assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(HeldError), directory.held(tmp_path):
-            raise AssertionError("held twice")
-        holder.send_signal(signal.SIGKILL)
-        holder.wait(10)
-    with directory.held(tmp_path):
-        pass
-
-
-def test_progress_is_what_the_training_last_said_or_none(tmp_path):
-    assert directory.read_progress(tmp_path) is None
-    (tmp_path / "progress.json").write_text('{"epoch": 1.5')
-    assert directory.read_progress(tmp_path) is None
-    (tmp_path / "progress.json").write_text('{"epoch": 1.5}')
-    assert directory.read_progress(tmp_path) == {"epoch": 1.5}
-
-
-@pytest.mark.parametrize("killed_after", range(5))
-def test_a_replacement_that_is_killed_anywhere_is_finished_by_the_next_process(
-    tmp_path, monkeypatch, killed_after
-):
-    for name in ("model.keras", "predictions.h5", "history.csv", "member.json"):
-        (tmp_path / name).write_text("old")
-    directory.begin_afresh(tmp_path)
-    assert directory.is_complete(tmp_path) and directory.is_replaced(tmp_path)
-    new = directory.work_folder(tmp_path)
-    for name in ("model.keras", "predictions.h5", "history.csv"):
-        (new / name).write_text("new")
-    directory.finish_replacement(tmp_path)  # not complete yet: nothing happens
-    assert (tmp_path / "model.keras").read_text() == "old"
-    (new / "member.json").write_text("new")
-    moves, replace = [], pathlib.Path.replace
-
-    def replace_or_die(path, target):
-        if len(moves) == killed_after:
-            raise KeyboardInterrupt
-        moves.append(path)
-        return replace(path, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pathlib.Path, "replace", replace_or_die)
-        with contextlib.suppress(KeyboardInterrupt):
-            directory.finish_replacement(tmp_path)
-    record = tmp_path / "member.json"
-    assert not record.exists() or (record.read_text() == "new" and killed_after == 4)
-    directory.finish_replacement(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "model.keras",
-        "predictions.h5",
-        "history.csv",
-        "member.json",
-    }
-    assert {path.read_text() for path in tmp_path.iterdir()} == {"new"}
-
-
-def test_beginning_afresh_removes_what_is_unfinished(tmp_path):
-    for name in ("state.npz", "progress.json", "failure.json", "history.csv"):
-        (tmp_path / name).write_text("half")
-    directory.begin_afresh(tmp_path)
-    assert not list(tmp_path.iterdir()) and directory.work_folder(tmp_path) == tmp_path

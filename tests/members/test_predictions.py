@@ -110,26 +110,26 @@ def test_predictions_do_not_change():
         part.rows = None
 
 
-def damage(path, way, parts):
+def damage(path, kind, parts):
     content = path.read_bytes()
-    if way == "cut":
+    if kind == "cut":
         path.write_bytes(content[: len(content) // 2])
-    elif way == "text":
+    elif kind == "text":
         path.write_text("hello")
-    elif way == "missing":
+    elif kind == "missing":
         path.unlink()
     else:
         with h5py.File(path, "a") as file:
-            if way == "a field missing":
+            if kind == "a field missing":
                 del file["oof/labels"]
-            elif way == "no fingerprint":
+            elif kind == "no fingerprint":
                 del file.attrs["dataset"]
             else:
                 file["images"] = np.zeros(3)  # of a data set, say, not a group
 
 
 @pytest.mark.parametrize(
-    "way",
+    "kind",
     [
         "cut",
         "text",
@@ -139,10 +139,10 @@ def damage(path, way, parts):
         "another file",
     ],
 )
-def test_a_damaged_file_is_told(way, parts, tmp_path):
+def test_a_damaged_file_is_told(kind, parts, tmp_path):
     path = tmp_path / "predictions.h5"
     write_predictions(path, parts, "f" * 64)
-    damage(path, way, parts)
+    damage(path, kind, parts)
     with pytest.raises(
         ValueError, match=r"predictions\.h5 must hold the predictions of a member, but cannot be read"
     ):

@@ -33,8 +33,8 @@ def test_the_settings_name_the_architecture(model):
 def test_settings_reach_the_network():
     assert build("resnet", downsampling="stride").count_params() == build("resnet").count_params()
     pooled, strided = (
-        sum(isinstance(layer, keras.layers.MaxPooling2D) for layer in build("resnet", downsampling=way).layers)
-        for way in ("maxpool", "stride")
+        sum(isinstance(layer, keras.layers.MaxPooling2D) for layer in build("resnet", downsampling=name).layers)
+        for name in ("maxpool", "stride")
     )
     assert (pooled, strided) == (3, 0)
     for model in ("cnn", "resnet"):  # 48 pixels, halved by the stem and three times more

@@ -37,7 +37,7 @@ def test_the_most_confident_mistakes_come_first(tiny_dataset):
     sure = np.where(np.arange(12) < 3, [0.9, 0.99, 0.6, *[0] * 9], 0)[:, None]  # the first three are wrong
     gallery = show_mistakes(tiny_dataset, part, sure * wrong + (1 - sure) * right, tiny_dataset.class_names, "T")
     assert "3 of the 3 images" in gallery.note
-    assert [face["name"] for face in gallery.faces] == [f"row {part.rows[place]}" for place in (1, 0, 2)]
+    assert [face["name"] for face in gallery.faces] == [f"row {part.rows[position]}" for position in (1, 0, 2)]
     np.testing.assert_array_equal(decode(gallery.faces[0]["picture"]), tiny_dataset.images[1])
     assert gallery.faces[0]["lines"][0].endswith("99 %") and gallery.faces[0]["lines"][1].endswith("1 %")
 

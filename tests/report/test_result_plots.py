@@ -7,7 +7,7 @@ import pytest
 
 from fer_ensemble.report.result_plots import draw_reliability, draw_training_curves
 
-BINS = [{"images": 50, "confidence": place / 10, "accuracy": (place - 1) / 10} for place in range(3, 10)]
+BINS = [{"images": 50, "confidence": tenth / 10, "accuracy": (tenth - 1) / 10} for tenth in range(3, 10)]
 
 
 def history(epochs=5, **columns):

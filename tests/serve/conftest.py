@@ -95,8 +95,8 @@ def server(start_process):
 @pytest.fixture
 def start_thread():
     """Function that serves a classifier in a thread of this process; all end with the test."""
+    from fer_ensemble.serve.serve_settings import ServeSettings
     from fer_ensemble.serve.server import listen, make_server
-    from fer_ensemble.serve.settings import ServeSettings
 
     running = []
 

@@ -27,19 +27,19 @@ def drawn(name):
     return images[labels == CLASS_NAMES.index(name)][0]
 
 
-def compose(faces, places, size):
+def compose(faces, corners, size):
     """Returns an RGB picture with faces, each with its upper left corner at one of the places."""
     scene = Image.new("L", size, GROUND)
-    for face, place in zip(faces, places, strict=True):
-        scene.paste(Image.fromarray(face).resize((SIDE, SIDE), Image.Resampling.BICUBIC), place)
+    for face, corner in zip(faces, corners, strict=True):
+        scene.paste(Image.fromarray(face).resize((SIDE, SIDE), Image.Resampling.BICUBIC), corner)
     return np.asarray(scene.convert("RGB"))
 
 
 def party(count=5):
     """Returns a picture with up to five faces beside and below each other."""
     names = ("happy", "surprise", "sad", "angry", "neutral")[:count]
-    places = [(40, 30), (300, 50), (560, 20), (120, 270), (430, 280)][:count]
-    return compose([drawn(name) for name in names], places, (800, 500))
+    corners = [(40, 30), (300, 50), (560, 20), (120, 270), (430, 280)][:count]
+    return compose([drawn(name) for name in names], corners, (800, 500))
 
 
 def encode(picture, kind="PNG", **options):

@@ -4,7 +4,7 @@ import pytest
 
 from fer_ensemble.serve.guard import CONTENT_SECURITY_POLICY, Guard
 from fer_ensemble.serve.refusals import Refused
-from fer_ensemble.serve.settings import ServeSettings
+from fer_ensemble.serve.serve_settings import ServeSettings
 
 TOKEN = "0123456789abcdef"
 LOCAL = ServeSettings()

@@ -141,9 +141,9 @@ def test_a_picture_that_is_handed_over_shows_its_faces_and_the_bars_are_what_loa
     expect(page.locator(".face")).to_have_count(5)
     found = classifier.find_faces(party)
     expected = classifier.predict(np.stack([face.crop for face in found]))
-    for place, (face, row) in enumerate(zip(found, expected, strict=True)):
-        page.locator(".face").nth(place).dispatch_event("click")
-        expect(page.locator(".which")).to_have_text(f"Face {place + 1} of 5")
+    for number, (face, row) in enumerate(zip(found, expected, strict=True)):
+        page.locator(".face").nth(number).dispatch_event("click")
+        expect(page.locator(".which")).to_have_text(f"Face {number + 1} of 5")
         assert bars(page) == pytest.approx(row.tolist(), abs=2e-6)
         assert page.locator(".details h2").inner_text().lower().startswith(face.expression)
         assert page.locator(".unsure-note").is_visible() == face.unsure
@@ -163,8 +163,8 @@ def test_outlines_lie_on_the_faces(open_page, files, party, classifier):
     choose(page, files[:1])
     expect(page.locator(".face")).to_have_count(5)
     frame = page.locator("#frame").bounding_box()
-    for place, face in enumerate(classifier.find_faces(party)):
-        box = page.locator(".face").nth(place).bounding_box()
+    for number, face in enumerate(classifier.find_faces(party)):
+        box = page.locator(".face").nth(number).bounding_box()
         scale = frame["width"] / party.shape[1]
         drawn = [box["x"] - frame["x"], box["y"] - frame["y"], box["width"], box["height"]]
         assert drawn == pytest.approx([scale * value for value in face.box], abs=2)

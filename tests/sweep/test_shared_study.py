@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.members.directory import held, member_folder
+from fer_ensemble.members.directory import member_folder
+from fer_ensemble.members.lock import held
 from fer_ensemble.sweep.search_ranges import parse_search
 from fer_ensemble.sweep.shared_study import NoTrialLeft, open_study, trial_folder
 from fer_ensemble.training.settings import TrainingSettings

@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from fer_ensemble.launch.plan import PlannedMember
-from fer_ensemble.members import directory
+from fer_ensemble.members import directory, lock
 from fer_ensemble.sweep.shared_study import open_study
 from fer_ensemble.sweep.trial import (
     Pruner,
@@ -121,7 +121,7 @@ def test_a_pruned_trials_process_is_stopped_with_its_state_saved(tmp_path, tiny_
     members, options = plan_trial(tmp_path / "trial_5", settings, [0], options)
     with pytest.raises(optuna.TrialPruned):
         train_trial(members, options, [Pruner(study.ask(), members[0], "oof_accuracy")])
-    assert not directory.is_held(members[0].folder) and not directory.is_complete(members[0].folder)
+    assert not lock.is_held(members[0].folder) and not directory.is_complete(members[0].folder)
     assert 2 <= directory.read_history(members[0].folder)["epoch"][-1] < 8
     assert (members[0].folder / directory.STATE).exists()
 

@@ -5,7 +5,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 
-from fer_ensemble.members.directory import HISTORY, held
+from fer_ensemble.members.directory import HISTORY
+from fer_ensemble.members.lock import held
 from fer_ensemble.report.csv_tables import write_frame
 from fer_ensemble.sweep.best_flags import write_best_flags
 from fer_ensemble.sweep.search_ranges import parse_search

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from fer_ensemble.members.directory import read_progress
+from fer_ensemble.members.notes import read_progress
 from fer_ensemble.training import epoch_progress
 from fer_ensemble.training.epoch_progress import Progress
 

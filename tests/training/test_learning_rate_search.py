@@ -16,8 +16,8 @@ class Batches:
     def __len__(self):
         return 3
 
-    def __getitem__(self, place):
-        assert 0 <= place < 3
+    def __getitem__(self, index):
+        assert 0 <= index < 3
         points = np.array([[-1.0], [1.0], [2.0], [-2.0]], np.float32)
         return points, 3 * points
 

@@ -21,7 +21,7 @@ from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, TRAINING, UNLABELLED
 from fer_ensemble.data.folds import FOLD_SPLITTER, load_folds
 from fer_ensemble.data.store import write_dataset
-from fer_ensemble.members import directory
+from fer_ensemble.members import directory, lock, replacement
 from fer_ensemble.members.predictions import read_predictions
 from fer_ensemble.training.history import HISTORY_COLUMNS
 from fer_ensemble.training.member import member_seed, train_member
@@ -237,7 +237,7 @@ def test_the_old_member_stays_until_the_new_one_is_complete(tiny_data, tiny_sett
     options = options_for(copy, tiny_data, overwrite=True)
     with pytest.raises(FileNotFoundError, match=r"nowhere\.keras"):
         train_member(dataclasses.replace(other, pretrained="nowhere.keras"), options)
-    assert describe(copy) == before and not directory.is_replaced(copy)
+    assert describe(copy) == before and not replacement.is_replaced(copy)
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
         patch.setattr("fer_ensemble.members.predictions.write_predictions", cut_the_power)
         train_member(other, options)
@@ -274,7 +274,7 @@ def test_a_second_process_on_the_same_member_exits_75_and_harms_nothing(copy, ti
     (copy / "progress.json").write_text(json.dumps(report))
     before = describe(copy)
     flags = command(copy, tiny_data, tiny_settings)
-    with directory.held(copy):
+    with lock.held(copy):
         for more in ([], ["--overwrite"]):
             result = python("model_train.py", *flags, *more)
             assert (result.returncode, result.stdout) == (75, "")
@@ -319,7 +319,7 @@ def test_a_training_interrupted_at_any_moment_goes_on_to_the_same_end(
         if directory.is_complete(folder):  # this time it was faster than the signal
             break
         assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), log.read_text()
-        with directory.held(folder):  # it leaves no lock
+        with lock.held(folder):  # it leaves no lock
             pass
     said = log.read_text()
     assert re.search(r"stopped by SIGTERM: \S+ stands at (step|epoch) \d.* of 8; the same command goes on", said)

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from fer_ensemble.base.atomic_files import hash_file
-from fer_ensemble.members import directory
+from fer_ensemble.members import directory, notes
 from fer_ensemble.models import add_softmax, build_model
 from fer_ensemble.models.transfer import weighted_layers
 from fer_ensemble.training.member import train_member
@@ -212,7 +212,7 @@ def test_an_interrupted_training_goes_on_without_the_file(tiny_member, tiny_data
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
     )
-    while process.poll() is None and not (directory.read_progress(folder) or {}).get("epoch"):
+    while process.poll() is None and not (notes.read_progress(folder) or {}).get("epoch"):
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
     assert process.wait(300) == 128 + signal.SIGTERM

@@ -21,7 +21,7 @@ def labelled(tiny_dataset):
 def test_a_fold_is_held_out_and_the_others_are_trained_on(split, tiny_dataset, tiny_data, labelled):
     own, held_out, description = split(fold=2)
     folds, fingerprint = load_folds(tiny_dataset, tiny_data, 4, 0)
-    np.testing.assert_array_equal(held_out, [place for place in labelled if folds[place] == 2])
+    np.testing.assert_array_equal(held_out, [position for position in labelled if folds[position] == 2])
     np.testing.assert_array_equal(np.sort(np.concatenate([own, held_out])), labelled)
     assert description == {"folds": 4, "seed": 0, "splitter": FOLD_SPLITTER, "fingerprint": fingerprint}
 

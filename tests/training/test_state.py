@@ -61,8 +61,8 @@ def test_a_damaged_state_is_told_with_what_to_do(damage, saved):
 
 def test_damage_among_the_values_is_told_likewise(saved):
     content = bytearray(saved.read_bytes())
-    place = content.index(make_variables(1)[0].numpy().tobytes())
-    content[place] ^= 1
+    position = content.index(make_variables(1)[0].numpy().tobytes())
+    content[position] ^= 1
     saved.write_bytes(content)
     with pytest.raises(ValueError, match=r"state\.npz must hold the state"):
         load_state(saved, make_variables(1))

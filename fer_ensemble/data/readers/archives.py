@@ -175,10 +175,10 @@ def _walk_zip(file, budget):
             stream = copy
         with naming_damage(file.name):
             archive = zipfile.ZipFile(unpacking.BoundedDirectory(stream, file.name))
-        items = sorted((item.filename.replace("\\", "/"), place) for place, item in enumerate(archive.infolist()))
+        items = sorted((item.filename.replace("\\", "/"), index) for index, item in enumerate(archive.infolist()))
         budget.count_files(len(items))
-        for name, place in items:
-            item = archive.infolist()[place]
+        for name, index in items:
+            item = archive.infolist()[index]
             if not name.endswith("/") and not _is_hidden(_split(name)):
                 step = HEAD if item.compress_type in _PLAIN else 4096
                 yield from _walk_inside(file, name, _open_zipped(file, archive, item), budget, step)

@@ -28,7 +28,7 @@ class BadRows:
         file: str,
         row: int,
         problem: str,
-        place: str = "",
+        location: str = "",
         stream: BinaryIO | None = None,
         fix: str = "Mend the row",
     ) -> None:
@@ -38,7 +38,7 @@ class BadRows:
             file: The file's name.
             row: Its number, from 0.
             problem: What was expected, and what came.
-            place: Helps to find the row, as ` (line 3)`.
+            location: Helps to find the row, as ` (line 3)`.
             stream: What is left of the file. It is read to its end first: a bad row may come of a damaged archive,
                 which says so itself.
             fix: What to do about it.
@@ -47,7 +47,7 @@ class BadRows:
             while stream and stream.read(1 << 20):
                 pass
             raise UserError(
-                f"{file}, row {row}{place}: {problem} {fix}, or leave out what is bad: "
+                f"{file}, row {row}{location}: {problem} {fix}, or leave out what is bad: "
                 "python -m fer_ensemble.data INPUT --output=NEW.h5 --skip_bad_rows"
             )
         if len(self.found) == MAXIMUM_BAD_ROWS:

@@ -96,13 +96,13 @@ def read_images(
         progress: `Progress`, told of each image.
 
     Returns:
-        `Faces`, sorted by folders and file name as text; `rows` are the places in that order. `usage` is None if
+        `Faces`, sorted by folders and file name as text; `rows` are the positions in it. `usage` is None if
         no image is in the folder of a split or named for one; if some are, the others are Training.
     """
     check_memory(len(names) * BYTES, f"{len(names):,} faces")
     order = np.argsort(np.array(names, object), kind="stable")
-    row_of_place = np.empty(len(names), np.int64)
-    row_of_place[order] = np.arange(len(names))
+    row_of_file = np.empty(len(names), np.int64)
+    row_of_file[order] = np.arange(len(names))
     images = np.zeros(
         (len(names), IMAGE_SIZE, IMAGE_SIZE), np.uint8
     )  # each is written to its place: no second copy
@@ -110,7 +110,7 @@ def read_images(
     classes = ClassNumbers(name)
     problems = {}
     read = 0
-    for row, file in zip(row_of_place, files, strict=False):
+    for row, file in zip(row_of_file, files, strict=False):
         if "/".join(file.parts) != names[read]:
             break
         read += 1
@@ -130,8 +130,8 @@ def read_images(
         bad_rows.add(file_name, int(row), problem, fix="Mend or remove the picture")
     rows = np.setdiff1d(np.arange(len(names)), list(problems))
     if problems:
-        for place, row in enumerate(rows):  # in place
-            images[place] = images[row]
+        for position, row in enumerate(rows):  # in place
+            images[position] = images[row]
         images = images[: len(rows)]
     labels, class_names = classes.finish(labels[rows])
     usage = None if (usage < 0).all() else np.maximum(usage[rows], TRAINING).astype(np.uint8)

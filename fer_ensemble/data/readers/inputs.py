@@ -39,9 +39,9 @@ _WANTED = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Find:
-    """A file that we can read: its place in the walk through the input, name, kind, depth in archives, path."""
+    """A file that we can read: its position in the walk through the input, name, kind, depth in archives, path."""
 
-    place: int
+    index: int
     name: str
     kind: str
     depth: int
@@ -93,10 +93,10 @@ def _choose_files(path):
     """Returns the `_Find`s to be read from one input."""
     finds = collections.defaultdict(list)
     others = []
-    for place, file in enumerate(walk_files(path)):
+    for index, file in enumerate(walk_files(path)):
         kind = _recognise(file)
         if kind:
-            finds[kind].append(_Find(place, file.name, kind, file.depth, "/".join(file.parts)))
+            finds[kind].append(_Find(index, file.name, kind, file.depth, "/".join(file.parts)))
         elif len(others) < 3:
             others.append(f"{file.name} ({_describe(file.head())})")
     if not finds:
@@ -110,7 +110,7 @@ def _choose_files(path):
     if WHOLE in finds:
         finds.pop(TRAIN, None)
         finds.pop(TEST, None)
-    return sorted((find for several in finds.values() for find in several), key=lambda find: find.place)
+    return sorted((find for several in finds.values() for find in several), key=lambda find: find.index)
 
 
 def _recognise(file):
@@ -155,8 +155,8 @@ def _check_together(finds):
 
 def _read_chosen(path, finds, bad_rows):
     """Yields `(kind, what was read)` for the chosen files of one input."""
-    kinds = {find.place: find.kind for find in finds}
-    chosen = ((kinds[place], file) for place, file in enumerate(walk_files(path)) if place in kinds)
+    kinds = {find.index: find.kind for find in finds}
+    chosen = ((kinds[index], file) for index, file in enumerate(walk_files(path)) if index in kinds)
     if IMAGES in kinds.values():
         with Progress(f"Reading {path}", f"of {len(kinds):,} images") as progress:
             names = [find.inner_path for find in finds]
@@ -209,8 +209,8 @@ def _occurring(source):
 
 def _renumber(source, class_names):
     """Returns the labels by the position of their names in `class_names`."""
-    places = [class_names.index(name) if name in class_names else UNLABELLED for name in source.class_names]
-    return np.array([*places, UNLABELLED], np.int8)[source.labels]
+    positions = [class_names.index(name) if name in class_names else UNLABELLED for name in source.class_names]
+    return np.array([*positions, UNLABELLED], np.int8)[source.labels]
 
 
 def _match_votes(part, faces):

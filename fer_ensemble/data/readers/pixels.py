@@ -41,7 +41,7 @@ def _find_problem(text):
     words = text.split()
     if len(words) != PIXELS:
         return f"expected {PIXELS:,} pixels (48x48). Received: {len(words):,}."
-    for place, word in enumerate(words):
+    for position, word in enumerate(words):
         if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word) <= 255):
-            return f"expected pixels that are whole numbers 0..255. Received: {word[:20]!r} as pixel {place}."
+            return f"expected pixels that are whole numbers 0..255. Received: {word[:20]!r} as pixel {position}."
     return "expected pixels that are whole numbers 0..255, separated by blanks."

@@ -106,14 +106,14 @@ class _Guarded(io.RawIOBase):
 class BoundedDirectory:
     """A file as zipfile reads it: its list of files, which is read in one piece, has a bound."""
 
-    def __init__(self, stream, name):
+    def __init__(self, stream: BinaryIO, name: str):
         self._stream, self._name = stream, name
         self.seek, self.tell = stream.seek, stream.tell
 
-    def seekable(self):
+    def seekable(self) -> bool:
         return True
 
-    def read(self, count=-1):
+    def read(self, count: int = -1) -> bytes:
         if count < 0:  # the last few bytes
             count = MAXIMUM_DIRECTORY
         if count > MAXIMUM_DIRECTORY:
@@ -127,17 +127,17 @@ class BoundedDirectory:
 class BoundedHeaders:
     """A stream as tarfile reads it: between `start_header` and `end_header` it gives `MAXIMUM_HEADER` bytes."""
 
-    def __init__(self, stream, name):
+    def __init__(self, stream: BinaryIO, name: str):
         self._stream, self._name = stream, name
         self._left = MAXIMUM_HEADER
 
-    def start_header(self):
+    def start_header(self) -> None:
         self._left = MAXIMUM_HEADER
 
-    def end_header(self):
+    def end_header(self) -> None:
         self._left = None
 
-    def read(self, count):
+    def read(self, count: int) -> bytes:
         data = self._stream.read(count)
         if self._left is not None:
             self._left -= len(data)

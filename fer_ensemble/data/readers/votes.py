@@ -28,15 +28,15 @@ def read_votes(stream: BinaryIO, name: str, bad_rows: BadRows) -> tuple[np.ndarr
         usage: List of the rows' positions in `SPLITS`; None for a bad row.
     """
     columns = read_header(stream, name)
-    places = [find_column(columns, vote.lower(), name) for vote in VOTE_NAMES]
-    usage_place = find_column(columns, "usage", name)
+    positions = [find_column(columns, vote.lower(), name) for vote in VOTE_NAMES]
+    usage_position = find_column(columns, "usage", name)
     votes, usages = [], []
     for row in read_rows(stream, name, columns):
         try:
             if row.problem:
                 raise ValueError(row.problem)
-            row_votes = [_parse_count(row.fields[place]) for place in places]
-            usage = parse_usage(row.fields[usage_place])
+            row_votes = [_parse_count(row.fields[position]) for position in positions]
+            usage = parse_usage(row.fields[usage_position])
         except ValueError as problem:
             bad_rows.add(name, row.number, str(problem), f" (line {row.line})", stream)
             row_votes, usage = [0] * len(VOTE_NAMES), None

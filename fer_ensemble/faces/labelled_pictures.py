@@ -1,6 +1,8 @@
 """Drawing boxes and labels into pictures."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -9,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 _COLOURS = ("#e69f00", "#56b4e9", "#2fc99a", "#f0e442", "#e88fc0", "#f4845f", "#c9c9c9", "#9fd356", "#b8a9e8")
 
 
-def draw_faces(picture, faces, class_names=()):
+def draw_faces(picture: np.ndarray, faces: Sequence, class_names: Sequence[str] = ()) -> np.ndarray:
     """Draws boxes, and the labels of expressions, of a size that can be read in the whole picture.
 
     Args:
@@ -35,13 +37,13 @@ def draw_faces(picture, faces, class_names=()):
     return np.asarray(image)
 
 
-def colour_of(expression, class_names):
+def colour_of(expression: str, class_names: Sequence[str]) -> str:
     """Returns the colour of a class, `#rrggbb`."""
     names = tuple(class_names)
     return _COLOURS[(names.index(expression) if expression in names else len(names)) % len(_COLOURS)]
 
 
-def format_label(face):
+def format_label(face: Any) -> str:
     """Returns what is written at a face: `happy 97 %`, and with a question mark where it is unsure."""
     number = "" if face.id is None else f"{face.id}: "
     return f"{number}{face.expression}{'?' if face.unsure else ''} {100 * face.probability:.0f} %"
@@ -61,10 +63,10 @@ def _draw_label(draw, size, face, colour, taken):
     width, tall = right - left + 2 * margin, bottom - top + 2 * margin
     x = min(max(0, face.box[0]), max(0, size[0] - width))
     # Above the box; where that is outside or taken, below it, else inside.
-    places = [face.box[1] - tall, face.box[1] + face.box[3], face.box[1], face.box[1] + face.box[3] - tall]
-    inside = [min(max(0, y), max(0, size[1] - tall)) for y in places]
+    tops = [face.box[1] - tall, face.box[1] + face.box[3], face.box[1], face.box[1] + face.box[3] - tall]
+    inside = [min(max(0, y), max(0, size[1] - tall)) for y in tops]
     free = [
-        y for y, wanted in zip(inside, places, strict=True) if y == wanted and not _hits(taken, x, y, width, tall)
+        y for y, wanted in zip(inside, tops, strict=True) if y == wanted and not _hits(taken, x, y, width, tall)
     ]
     y = free[0] if free else inside[0]
     taken.append((x, y, width, tall))

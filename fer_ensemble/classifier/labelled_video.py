@@ -5,11 +5,13 @@ import concurrent.futures
 import dataclasses
 import itertools
 import math
+import os
 import typing
 
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.classifier.classifier import Classifier
 from fer_ensemble.classifier.face import Face, make_face
 from fer_ensemble.classifier.onnx_network import count_cores
 from fer_ensemble.faces.tracking import Smoother, Tracker
@@ -33,7 +35,13 @@ class LabelledFrame:
     picture: np.ndarray
 
 
-def label_frames(classifier, path, every="0.2", smooth=0.0, workers=None) -> typing.Iterator[LabelledFrame]:
+def label_frames(
+    classifier: Classifier,
+    path: str | os.PathLike,
+    every: float | int | str = "0.2",
+    smooth: float = 0.0,
+    workers: int | None = None,
+) -> typing.Iterator[LabelledFrame]:
     """Finds and follows the faces of a video.
 
     Args:

@@ -6,16 +6,12 @@ import os
 import socket
 
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.setting_fields import check_settings, setting
 
 TOKEN_VARIABLE = "FER_ENSEMBLE_TOKEN"
 LEAST_TOKEN = 16  # characters
 NEW_TOKEN = "new"
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
-
-
-def _setting(default, text, least=None, most=None):
-    """A field with its help text and the range that `__post_init__` checks."""
-    return dataclasses.field(default=default, metadata={"help": text, "least": least, "most": most})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,50 +22,47 @@ class ServeSettings:
         UserError: If a value is out of its range, or other machines are let in without a token.
     """
 
-    host: str = _setting(
+    host: str = setting(
         "127.0.0.1",
         "The address to listen on. Only this machine reaches the default; another, as 0.0.0.0, takes --token.",
     )
-    port: int = _setting(8048, "The port to listen on; 0 takes a free one.", least=0, most=65535)
-    token: str = _setting(
+    port: int = setting(8048, "The port to listen on; 0 takes a free one.", least=0, most=65535)
+    token: str = setting(
         "",
         f"Whoever asks must know it: {LEAST_TOKEN} characters or more, or {NEW_TOKEN} to have one made and shown. "
         f"The environment variable {TOKEN_VARIABLE} gives it without showing it in the list of processes.",
     )
-    names: str = _setting(
+    names: str = setting(
         "", "With another --host: further names, separated by commas, under which people reach this machine."
     )
 
     # What a request may bring.
-    megabytes: float = _setting(20.0, "Largest request, in megabytes.", least=0.01, most=1000.0)
-    megapixels: float = _setting(50.0, "Largest picture, in millions of pixels.", least=0.01, most=500.0)
-    faces: int = _setting(256, "Most faces that one request may bring, or one picture show.", least=1, most=10_000)
+    megabytes: float = setting(20.0, "Largest request, in megabytes.", least=0.01, most=1000.0)
+    megapixels: float = setting(50.0, "Largest picture, in millions of pixels.", least=0.01, most=500.0)
+    faces: int = setting(256, "Most faces that one request may bring, or one picture show.", least=1, most=10_000)
 
     # What the server takes on.
-    waiting: int = _setting(256, "Most requests at a time; one more is told to come back.", least=1, most=10_000)
-    waiting_megabytes: float = _setting(
+    waiting: int = setting(256, "Most requests at a time; one more is told to come back.", least=1, most=10_000)
+    waiting_megabytes: float = setting(
         256.0, "Most megabytes of requests at a time; one more is told to come back.", least=0.01, most=100_000.0
     )
-    connections: int = _setting(512, "Most connections at a time.", least=1, most=100_000)
-    workers: int = _setting(
+    connections: int = setting(512, "Most connections at a time.", least=1, most=100_000)
+    workers: int = setting(
         0, "Pictures that are searched for faces at the same time; 0: twice as many as there are cores.", least=0,
         most=256,
     )  # fmt: skip
-    header_seconds: float = _setting(
+    header_seconds: float = setting(
         10.0, "Seconds in which the headers of a request must have arrived.", least=0.05, most=3600.0
     )
-    body_seconds: float = _setting(20.0, "Seconds in which the rest must have arrived.", least=0.05, most=3600.0)
-    answer_seconds: float = _setting(30.0, "Seconds that an answer may take.", least=0.05, most=3600.0)
-    batch_milliseconds: float = _setting(
+    body_seconds: float = setting(20.0, "Seconds in which the rest must have arrived.", least=0.05, most=3600.0)
+    answer_seconds: float = setting(30.0, "Seconds that an answer may take.", least=0.05, most=3600.0)
+    batch_milliseconds: float = setting(
         4.0, "How long faces wait for those of other requests, to go through the network together.", least=0.0,
         most=1000.0,
     )  # fmt: skip
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
-            value, least, most = getattr(self, field.name), field.metadata["least"], field.metadata["most"]
-            if least is not None and not least <= value <= most:
-                raise UserError(f"`{field.name}` must be {least:,} to {most:,}. Received: {value}.")
+        check_settings(self)
         if self.token and (len(self.token) < LEAST_TOKEN or not self.token.isascii() or " " in self.token):
             raise UserError(
                 f"`token` must have at least {LEAST_TOKEN} characters, ASCII without spaces. Received: "
@@ -82,34 +75,34 @@ class ServeSettings:
             )
 
     @property
-    def is_local(self):
+    def is_local(self) -> bool:
         """Whether only this machine reaches the server."""
         return is_loopback(self.host)
 
     @property
-    def allowed_names(self):
+    def allowed_names(self) -> frozenset[str]:
         """The names that a request may call this server by, beside addresses; a frozenset in small letters."""
         own = [self.host] if self.is_local else [self.host, socket.gethostname()]
         further = [name.strip() for name in self.names.split(",") if name.strip()]
         return frozenset(name.lower().strip("[]") for name in (*LOCAL_NAMES, *own, *further) if name)
 
     @property
-    def most_bytes(self):
+    def most_bytes(self) -> int:
         """Largest request, in bytes."""
         return int(self.megabytes * 1e6)
 
     @property
-    def most_pixels(self):
+    def most_pixels(self) -> int:
         """Largest picture, in pixels."""
         return int(self.megapixels * 1e6)
 
     @property
-    def threads(self):
+    def threads(self) -> int:
         """How many pictures are searched at the same time."""
         return self.workers or 2 * (os.cpu_count() or 1)
 
 
-def is_loopback(host):
+def is_loopback(host: str) -> bool:
     """Returns whether an address or a name means this machine alone."""
     if host.lower() == "localhost":
         return True

@@ -1,6 +1,4 @@
-"""What every network that answers for faces can do."""
-
-import typing
+"""Cropped faces as people give them, checked."""
 
 import numpy as np
 
@@ -8,28 +6,7 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import IMAGE_SIZE
 
 
-@typing.runtime_checkable
-class Network(typing.Protocol):
-    """Something that turns faces into probabilities: an ONNX file, or an ensemble of members.
-
-    It stays loaded, may be used from several threads at once, and writes nothing.
-
-    Attributes:
-        class_names: Names of the classes, in the order of the probabilities.
-        about: What is known of it, as JSON has it: where it comes from, its calibration, its version.
-        unsure_below: An answer whose probability is below is unsure.
-    """
-
-    class_names: tuple[str, ...]
-    about: dict
-    unsure_below: float
-
-    def predict(self, faces: np.ndarray) -> np.ndarray:
-        """Predicts uint8 faces of shape `(n, 48, 48)`: float32 `(n, classes)`, calibrated, each row's sum 1."""
-        ...
-
-
-def check_faces(faces) -> np.ndarray:
+def check_faces(faces: np.ndarray) -> np.ndarray:
     """Returns faces as a contiguous uint8 array of shape `(n, 48, 48)`.
 
     Raises:

@@ -6,8 +6,8 @@ import pytest
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.serve.guard import Guard
+from fer_ensemble.serve.serve_settings import ServeSettings, is_loopback
 from fer_ensemble.serve.server import address_of, listen
-from fer_ensemble.serve.settings import ServeSettings, is_loopback
 
 
 def test_only_this_machine_is_let_in_unless_told():

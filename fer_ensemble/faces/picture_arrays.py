@@ -3,12 +3,15 @@
 import os
 
 import numpy as np
+from PIL import Image
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.readers.pictures import read_picture, to_rgb
 
+Picture = str | os.PathLike | bytes | Image.Image | np.ndarray  # what `as_picture` takes
 
-def as_picture(source, bgr=False) -> np.ndarray:
+
+def as_picture(source: Picture, bgr: bool = False) -> np.ndarray:
     """Returns a picture as an array.
 
     Args:

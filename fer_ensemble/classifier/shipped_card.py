@@ -1,6 +1,7 @@
 """The card of a network, as people read it: what it can do, what nobody tested, what it is not for."""
 
 import json
+import os
 import pathlib
 
 from fer_ensemble.base.words import percent, percent_interval
@@ -9,7 +10,7 @@ CARD_JSON = "card.json"
 CARD_TEXT = "card.md"
 
 
-def read_card(folder) -> dict | None:
+def read_card(folder: str | os.PathLike) -> dict | None:
     """Reads the card in the folder of a network; None where there is none."""
     path = pathlib.Path(folder) / CARD_JSON
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

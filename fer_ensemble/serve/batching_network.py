@@ -5,8 +5,11 @@ import contextlib
 import queue
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
+
+from fer_ensemble.base.network_protocol import Network
 
 MOST_FACES = 256  # in one batch, unless one request alone brings more
 
@@ -23,21 +26,21 @@ class BatchingNetwork:
             is complete. None: it waits in any case.
     """
 
-    def __init__(self, network, milliseconds=4.0, expected=None):
+    def __init__(self, network: Network, milliseconds: float = 4.0, expected: Callable[[], float] | None = None):
         self._network, self._seconds = network, milliseconds / 1000
         self._expected = expected or (lambda: float("inf"))
         self._asked = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._answer_all, name="network", daemon=True)
         self._thread.start()
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> object:
         return getattr(self._network, name)
 
-    def predict(self, faces):
+    def predict(self, faces: np.ndarray) -> np.ndarray:
         """Returns the probabilities, float32 `(faces, classes)`, of uint8 faces `(faces, 48, 48)`."""
         return self.submit(faces).result()
 
-    def submit(self, faces):
+    def submit(self, faces: np.ndarray) -> concurrent.futures.Future:
         """Returns a `concurrent.futures.Future` of what `predict` returns."""
         if not self._thread.is_alive():
             raise RuntimeError("the network is closed")
@@ -45,7 +48,7 @@ class BatchingNetwork:
         self._asked.put((np.asarray(faces), answer))
         return answer
 
-    def close(self):
+    def close(self) -> None:
         """Answers what was asked so far, and ends the thread."""
         self._asked.put(None)
         self._thread.join()

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from fer_ensemble.serve.batches import BatchingNetwork
+from fer_ensemble.serve.batching_network import BatchingNetwork
 
 
 class Counting:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_ensemble.classifier.classifier import load
-from fer_ensemble.classifier.video import label_frames
+from fer_ensemble.classifier.labelled_video import label_frames
 from fer_ensemble.classifier.video_summary import VideoSummary
 from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces.annotated_video import annotate_video
@@ -47,9 +47,9 @@ def test_numbers_times_and_boxes_are_those_of_the_video(classifier, clip):
     right, left = middles[0], middles[1]
     if right[0][1] > left[0][1]:
         right, left = left, right
-    for middles, place in ((right, lambda step: 28 * step + 72), (left, lambda step: 452 - 28 * step)):
+    for middles, expected in ((right, lambda step: 28 * step + 72), (left, lambda step: 452 - 28 * step)):
         assert len(middles) >= 9 and middles[-1][0] == 14
-        assert all(abs(x - place(step)) < 40 for step, x in middles)
+        assert all(abs(x - expected(step)) < 40 for step, x in middles)
     assert frames[-1].faces == []
 
 
@@ -102,7 +102,7 @@ def test_the_memory_of_a_summary_does_not_grow_with_the_video(classifier):
     summary = VideoSummary(classifier.class_names)
     picture = np.zeros((48, 48, 3), np.uint8)
     from fer_ensemble.classifier.face import make_face
-    from fer_ensemble.classifier.video import LabelledFrame
+    from fer_ensemble.classifier.labelled_video import LabelledFrame
 
     probabilities = list(face.probabilities.values())
     for step in range(5000):

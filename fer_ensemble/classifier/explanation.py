@@ -7,10 +7,10 @@ import numpy as np
 
 from fer_ensemble.base.network_protocol import Network
 from fer_ensemble.data.dataset import IMAGE_SIZE
+from fer_ensemble.scoring.metrics import SMALLEST_PROBABILITY
 
 PATCHES = 6  # along each side: patches of 8x8 pixels, as large as the cells of the network that ships
 ORDERS = 4  # each taken forwards and backwards
-_LEAST_PROBABILITY = 1e-12
 
 
 def explain(network: Network, faces: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
@@ -93,7 +93,7 @@ def explain_by_covering(
     covered = [
         np.where(np.isin(patch_of, order[:number]), grey, face) for order in chosen for number in range(count + 1)
     ]
-    logits = np.log(np.maximum(predict(np.stack(covered)).astype(np.float64), _LEAST_PROBABILITY))
+    logits = np.log(np.maximum(predict(np.stack(covered)).astype(np.float64), SMALLEST_PROBABILITY))
     differences = (logits[:, label] - logits.mean(axis=1)).reshape(len(chosen), count + 1)
     credits = np.zeros(count)
     for order, steps in zip(chosen, differences, strict=True):

@@ -149,19 +149,7 @@ def _parse(content):
         models=models,
         weights=weights,
         calibrations=_parse_calibrations(content["calibration"]),
-        **{
-            name: content[name]
-            for name in (
-                "data",
-                "folds",
-                "weights_from",
-                "chosen_on",
-                "unsure_below",
-                "views",
-                "versions",
-                "version",
-            )
-        },
+        **{name: content[name] for name in _KEPT_AS_THEY_ARE},
     )
 
 

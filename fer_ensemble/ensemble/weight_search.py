@@ -6,9 +6,6 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import UNLABELLED
 from fer_ensemble.scoring.metrics import SMALLEST_PROBABILITY
 
-LOSS_GAP = 1e-9  # nats per image
-# Runs of like quality take 100 to 800 steps for that gap, 0.1 s on 28,709 images.
-MOST_STEPS = 10_000
 GREEDY_ROUNDS = 25
 
 
@@ -25,23 +22,22 @@ def choose_weights(run_probabilities: np.ndarray, labels: np.ndarray) -> np.ndar
             labelled -1 are not looked at, and may be NaN.
 
     Returns:
-        Float64 array of shape `(runs,)`, none negative, summing to 1. Their log-loss is within 1e-9 nats
-        per image of the smallest; should 10,000 steps not reach that, within log(runs) / 10,000.
+        Float64 array of shape `(runs,)`, none negative, summing to 1.
 
     Raises:
         UserError: If a shape or a value is not as described, or if no image is labelled.
 
     Source:
-        Dempster, Laird & Rubin (1977), section 4.3: the EM step for the proportions of a mixture with known
-        components, w_k <- mean over images of w_k p_k / sum_j w_j p_j, p the true class's probability.
-        The gap is that of Jaggi (2013), https://proceedings.mlr.press/v28/jaggi13.html, and the bound by
-        steps that of Aubin-Frankowski, Korba & Leger (2022), https://arxiv.org/abs/2206.08873.
+        SciPy's SLSQP: Kraft (1988), "A software package for sequential quadratic programming". With the exact
+        gradient it takes 10 to 20 steps.
 
     Example: two runs, each certain of one image of two and clueless about the other.
 
     >>> choose_weights([[[1.0, 0.0], [0.5, 0.5]], [[0.5, 0.5], [0.0, 1.0]]], [0, 1]).round(3)
     array([0.5, 0.5])
     """
+    from scipy.optimize import minimize
+
     run_probabilities = np.asarray(run_probabilities)
     labels = np.asarray(labels)
     if run_probabilities.ndim != 3 or labels.shape != run_probabilities.shape[1:2]:
@@ -71,15 +67,23 @@ def choose_weights(run_probabilities: np.ndarray, labels: np.ndarray) -> np.ndar
         )
 
     likelihoods = np.maximum(likelihoods, SMALLEST_PROBABILITY)
-    weights = np.full(runs, 1 / runs)
-    for _ in range(MOST_STEPS):
-        # Minus the gradient of the log-loss. Its weighted mean is 1, and it is at most 1 everywhere at the
-        # optimum, so the excess of the largest bounds what is still to be gained.
-        gains = likelihoods @ (1 / (weights @ likelihoods)) / len(labelled)
-        if gains.max() - 1 <= LOSS_GAP:
-            break
-        weights = weights * gains
-    return weights / weights.sum()
+
+    def loss_and_gradient(weights):
+        mixed = weights @ likelihoods
+        return -np.log(mixed).mean(), -(likelihoods / mixed).mean(axis=1)
+
+    found = minimize(
+        loss_and_gradient,
+        np.full(runs, 1 / runs),
+        jac=True,
+        method="SLSQP",
+        bounds=[(0, 1)] * runs,
+        constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": np.ones_like},
+        options={"ftol": 1e-12, "maxiter": 1000},
+    )
+    if not found.success:
+        raise RuntimeError(f"no weights were found: {found.message}")
+    return found.x / found.x.sum()
 
 
 def choose_greedily(run_probabilities: np.ndarray, labels: np.ndarray, rounds: int = GREEDY_ROUNDS) -> np.ndarray:

@@ -35,6 +35,16 @@ def test_a_path_bytes_a_pil_image_and_an_array_give_the_same_faces(classifier, p
     assert all(answer == answers[0] for answer in answers)
 
 
+def test_many_pictures_come_in_their_order_and_what_cannot_be_read_says_why(classifier, picture, tmp_path):
+    two, none = tmp_path / "two.png", tmp_path / "none.png"
+    PIL.Image.fromarray(picture).save(two)
+    none.write_bytes(b"no picture")
+    found = list(classifier.find_faces_in([none, two]))
+    assert [one.source for one in found] == [none, two] and [len(one.faces) for one in found] == [0, 2]
+    assert "Received" in found[0].problem and found[1].problem is None
+    assert found[1].faces[0].to_record() == classifier.find_faces(two)[0].to_record()
+
+
 def test_bgr_is_what_opencv_reads(classifier, picture):
     coloured = picture.copy()
     coloured[:, :, 2] //= 2

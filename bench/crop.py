@@ -10,10 +10,14 @@ PublicTest; choose on Training, with --split=Training.
 
 import argparse
 import math
+import pathlib
+import sys
 import time
 
 import cv2
 import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import fer_ensemble
 from fer_ensemble.data.dataset import SPLITS

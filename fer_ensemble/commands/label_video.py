@@ -9,6 +9,7 @@ from fer_ensemble.classifier.labelled_video import LabelledFrame, label_frames
 from fer_ensemble.classifier.video_summary import VideoSummary
 from fer_ensemble.commands.label import LabelOptions
 from fer_ensemble.commands.label_outputs import annotated_path, write_crops
+from fer_ensemble.faces.video import read_duration
 from fer_ensemble.report.video_page import format_time, format_video_page
 
 
@@ -17,16 +18,19 @@ class VideoOutputs:
 
     Attributes:
         seen: How many frames were looked at.
+        done: Which share of the video was looked at, about.
     """
 
     def __init__(self, classifier: Classifier, path: str, name: str, options: LabelOptions):
         self._classifier, self._path, self._name, self._options = classifier, path, name, options
         self._summary = VideoSummary(classifier.class_names)
-        self.seen = 0
+        self.seen, self.done = 0, 0.0
+        self._duration = None
 
     def frames(self) -> Iterator[LabelledFrame]:
         """Yields each `LabelledFrame`; writes the annotated video and crops meanwhile, and the page at the end."""
         options, classifier = self._options, self._classifier
+        self._duration = read_duration(self._path)
         frames = label_frames(classifier, self._path, options.every, options.smooth, options.threads or None)
         if options.annotate:
             from fer_ensemble.faces.annotated_video import annotate_video
@@ -43,6 +47,13 @@ class VideoOutputs:
             page = pathlib.Path(options.report) / f"{self._name}.html"
             page.parent.mkdir(parents=True, exist_ok=True)
             write_text(page, format_video_page(pathlib.Path(self._path).name, self._summary, options.smooth))
+
+    def advance(self, time: float) -> float:
+        """Moves `done` on to a time in seconds; returns by how much."""
+        before = self.done
+        if self._duration:
+            self.done = max(before, min(1.0, time / self._duration))
+        return self.done - before
 
     def summary(self) -> list[tuple[int, str]]:
         """Returns a pair for each face of the table: its number, and what it showed for how long."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from fer_ensemble.base.cores import count_cores
 from fer_ensemble.export.graph import FACES, PROBABILITIES
 
 BATCH_SIZE = 64  # faces
@@ -36,7 +37,7 @@ def open_litert(path: str | os.PathLike, threads: int = 0) -> Callable:
     """Opens a `.tflite` file in the LiteRT interpreter of `ai-edge-litert`; see `open_onnx`."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(os.fspath(path), num_threads=threads or os.cpu_count())
+    interpreter = Interpreter(os.fspath(path), num_threads=threads or count_cores())
     (given,), (answer,) = interpreter.get_input_details(), interpreter.get_output_details()
     prepared = []
 

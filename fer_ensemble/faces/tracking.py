@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.faces.detector import overlap
 from fer_ensemble.faces.found import FoundFace
 
@@ -120,23 +121,31 @@ class Smoother:
 
     Args:
         seconds: 0 smooths nothing.
+
+    Attributes:
+        seconds: As given.
+
+    Raises:
+        UserError: If they are below 0, or not finite.
     """
 
     def __init__(self, seconds: float):
-        self._seconds = seconds
+        if not 0 <= seconds < math.inf:
+            raise UserError(f"`smooth` must be seconds, 0 or more. Received: {seconds}.")
+        self.seconds = seconds
         self._past = {}
 
     def update(self, time: float, ids: Sequence[int], probabilities: np.ndarray) -> np.ndarray:
         """Returns the smoothed probabilities, float64 of shape `(faces, classes)`; each row still sums to 1."""
         smoothed = np.array(probabilities, np.float64)
-        if not self._seconds:
+        if not self.seconds:
             return smoothed
         for row, id in zip(smoothed, ids, strict=True):
             if id in self._past:
                 before, past = self._past[id]
-                keep = math.exp(-(time - before) / self._seconds)
+                keep = math.exp(-(time - before) / self.seconds)
                 row[:] = keep * past + (1 - keep) * row
             self._past[id] = time, row.copy()
-        oldest = time - max(LOST_AFTER, 10 * self._seconds)
+        oldest = time - max(LOST_AFTER, 10 * self.seconds)
         self._past = {id: one for id, one in self._past.items() if one[0] >= oldest}
         return smoothed

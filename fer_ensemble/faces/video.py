@@ -121,6 +121,12 @@ def open_video(path: str | os.PathLike) -> typing.Iterator[tuple]:
         yield container, stream
 
 
+def read_duration(path: str | os.PathLike) -> float | None:
+    """Returns about how many seconds a video lasts, as its head says, or None; raises as `open_video`."""
+    with open_video(path) as (container, _):
+        return container.duration / 1e6 if container.duration else None  # AV_TIME_BASE, microseconds
+
+
 def decode_frames(
     path: str | os.PathLike, container: typing.Any, stream: typing.Any
 ) -> typing.Iterator[tuple[int, float, typing.Any]]:

@@ -5,6 +5,8 @@ import pathlib
 import shutil
 import subprocess
 
+from fer_ensemble.base.cores import count_cores
+
 # What a choice of our own allows for each worker on the CPU, in MiB: a ResNet of width 32 trained in 1.7 GB.
 CPU_MEMORY_PER_WORKER = 3072
 # What a choice of our own allows for each worker. Untried on a GPU: guesses on the safe side.
@@ -129,9 +131,9 @@ def worker_environments(gpus: list[str], workers_per_gpu: int, cpu_workers: int 
     [{}]
     """
     if not gpus:
-        return cpu_environments(cpu_workers, _count_cores(), find_machine_memory())
+        return cpu_environments(cpu_workers, count_cores(), find_machine_memory())
     if not workers_per_gpu:
-        workers_per_gpu = choose_workers_per_gpu(len(gpus), find_free_memory(), _count_cores())
+        workers_per_gpu = choose_workers_per_gpu(len(gpus), find_free_memory(), count_cores())
     shares = _jax_memory_share(workers_per_gpu)
     return [{"CUDA_VISIBLE_DEVICES": gpu, **shares} for _ in range(workers_per_gpu) for gpu in gpus]
 
@@ -143,10 +145,6 @@ def _jax_memory_share(workers_per_gpu):
         return {}
     # 0.9: the rest is for CUDA's contexts, which JAX does not count.
     return {"XLA_CLIENT_MEM_FRACTION": f"{0.9 / workers_per_gpu:.3f}"}
-
-
-def _count_cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _ask_nvidia_smi(*arguments):

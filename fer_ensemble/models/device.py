@@ -7,6 +7,7 @@ import platform
 import sys
 import tempfile
 
+from fer_ensemble.base.cores import count_cores
 from fer_ensemble.base.errors import MissingPackageError
 
 # Training steps that a GPU is given at a time. Untried on a GPU: enough that waiting for it is rare.
@@ -77,8 +78,7 @@ def describe_device() -> str:
     """Names the processor: `NVIDIA H200`, or the CPU's name with the number of its cores in use."""
     if GPUS:
         return GPUS[0]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{_cpu_fact('model name') or platform.processor() or platform.machine()}, {cores} cores"
+    return f"{_cpu_fact('model name') or platform.processor() or platform.machine()}, {count_cores()} cores"
 
 
 def choose_precision(precision: str) -> str:

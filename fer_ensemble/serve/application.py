@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import typing
 from collections.abc import Callable
 
 import numpy as np
+import pydantic
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from fer_ensemble import __version__
@@ -35,6 +38,19 @@ _NO_TELEMETRY = {
     "auto_configure": False,
 }
 PICTURE_SIZE, LEAST_SIZE, MOST_SIZE = 640, 128, 1920  # pixels of the longest side while it is searched
+
+
+class _Wanted(pydantic.BaseModel, extra="forbid"):
+    """The parameters of `/api/faces`; another one is an error."""
+
+    crops: bool = Field(False, description="true: with each face, the pixels that the network saw.")
+    explanations: bool = Field(False, description="true: with each face, which pixels spoke for the answer.")
+    detection_size: int = Field(
+        PICTURE_SIZE,
+        ge=LEAST_SIZE,
+        le=MOST_SIZE,
+        description="Pixels of the longest side while the picture is searched: more finds smaller faces.",
+    )
 
 
 def build_application(
@@ -73,18 +89,8 @@ def build_application(
     app.add_exception_handler(Exception, _answer_fault)
 
     @app.post("/api/faces", summary="Find the faces in a picture", openapi_extra=interface.FACES)
-    async def faces(
-        request: Request,
-        crops: bool = Query(False, description="true: with each face, the pixels that the network saw."),
-        explanations: bool = Query(False, description="true: with each face, which pixels spoke for the answer."),
-        detection_size: int = Query(
-            PICTURE_SIZE,
-            ge=LEAST_SIZE,
-            le=MOST_SIZE,
-            description="Pixels of the longest side while the picture is searched: more finds smaller faces.",
-        ),
-    ):
-        return JSONResponse(await office.find_faces(request, detection_size, crops, explanations))
+    async def faces(request: Request, wanted: typing.Annotated[_Wanted, Query()]):
+        return JSONResponse(await office.find_faces(request, wanted))
 
     @app.post("/api/predict", summary="Read faces that were cropped before", openapi_extra=interface.PREDICT)
     async def predict(request: Request):
@@ -118,12 +124,12 @@ class _Office:
         )
         self.finders = {}  # by detection size
 
-    async def find_faces(self, request, detection_size, crops, explanations):
+    async def find_faces(self, request, wanted):
         """Answers `/api/faces`."""
         with self.admission.enter() as ticket:
             uploads = await self._receive(request, ticket)
             limits = self.settings.faces, self.settings.most_pixels
-            finder = self._finder(detection_size)
+            finder = self._finder(wanted.detection_size)
             records, problems, left_out = [], [], 0
             for upload in uploads:
                 try:
@@ -135,9 +141,9 @@ class _Office:
                     continue
                 probabilities = await self._ask(np.stack([one.crop for one in found])) if found else ()
                 faces = work.make_faces(found, probabilities, finder)
-                if explanations:
+                if wanted.explanations:
                     faces = await self.desk.run(ticket, work.explain_faces, finder, faces)
-                records += work.describe_found(faces, upload.name or None, crops)
+                records += work.describe_found(faces, upload.name or None, wanted.crops)
                 left_out += more
         return {
             "schema_version": SCHEMA_VERSION,

@@ -2,9 +2,9 @@
 
 import dataclasses
 import ipaddress
-import os
 import socket
 
+from fer_ensemble.base.cores import count_cores
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.setting_fields import check_settings, setting
 
@@ -99,7 +99,7 @@ class ServeSettings:
     @property
     def threads(self) -> int:
         """How many pictures are searched at the same time."""
-        return self.workers or 2 * (os.cpu_count() or 1)
+        return self.workers or 2 * count_cores()
 
 
 def is_loopback(host: str) -> bool:

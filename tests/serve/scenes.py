@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image
 
 from fer_ensemble.data import drawn_faces
-from fer_ensemble.data.dataset import CLASS_NAMES, IMAGE_SIZE
+from fer_ensemble.data.dataset import CLASS_NAMES
+from fer_ensemble.faces.drawn_pictures import compose_picture
 
-SCALE = 4
-SIDE = SCALE * IMAGE_SIZE  # pixels of a face in a scene
+SCALE = 4  # a face has 192 pixels
 GROUND = 170
 
 
@@ -29,10 +29,7 @@ def drawn(name):
 
 def compose(faces, corners, size):
     """Returns an RGB picture with faces, each with its upper left corner at one of the places."""
-    scene = Image.new("L", size, GROUND)
-    for face, corner in zip(faces, corners, strict=True):
-        scene.paste(Image.fromarray(face).resize((SIDE, SIDE), Image.Resampling.BICUBIC), corner)
-    return np.asarray(scene.convert("RGB"))
+    return compose_picture(faces, corners, size, SCALE, GROUND)
 
 
 def party(count=5):
@@ -58,7 +55,7 @@ def film(path, faces, seconds=8, rate=20):
         for number in range(seconds * rate):
             time = number / rate
             second = time >= seconds / 2
-            scene = compose([faces[second]], [(left_edge(time, seconds), 140)], (640, 480)).copy()
+            scene = compose([faces[second]], [(left_edge(time, seconds), 140)], (640, 480))
             scene[:32, :32] = 255 * second
             file.write(encode(scene, "JPEG", quality=90))
     return path

@@ -163,8 +163,9 @@ def test_hostile_uploads_are_refused_in_a_sentence_and_the_next_good_one_is_answ
 
 
 def test_wrong_parameters_are_named(server, picture):
-    status, _, answer = server.post("/api/faces?detection_size=9", picture)
-    assert status == 422 and "`detection_size`" in answer["error"]
+    for query, name in (("detection_size=9", "detection_size"), ("crop=true", "crop")):
+        status, _, answer = server.post(f"/api/faces?{query}", picture)
+        assert status == 422 and f"`{name}`" in answer["error"]
 
 
 def talk(server, sent):

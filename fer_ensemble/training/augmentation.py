@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from fer_ensemble.data.dataset import IMAGE_SIZE
+from fer_ensemble.training.degradation import degrade
 
 # A mixed image's partner is the one this many places further in the (shuffled) batch.
 PARTNER_DISTANCE = 1
@@ -62,6 +63,8 @@ def augment(images: keras.KerasTensor, draws: dict) -> keras.KerasTensor:
     if "light" in draws:
         factor, offset = (_per_image(draws["light"][:, column]) for column in range(2))
         images = ops.clip((images - 127.5) * factor + 127.5 + offset, 0.0, 255.0)
+    if "degrade" in draws:  # after the light, as in a camera
+        images = degrade(images, draws["degrade"])
     if "erase" in draws:
         grey = _per_image(draws["erase"][:, 4])
         images = ops.where(_inside(draws["erase"][:, :4]), grey, images)

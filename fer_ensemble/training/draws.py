@@ -9,6 +9,13 @@ import numpy as np
 from fer_ensemble.data.dataset import IMAGE_SIZE
 from fer_ensemble.training.settings import TrainingSettings
 
+# How an image may be degraded, as far as products with matrices can do it.
+BLURS = (0.5, 0.75, 1.0, 1.5, 2.0)  # pixels, standard deviation of a Gaussian
+SIZES = (36, 30, 24, 20, 16, 12)  # pixels, the side that a face is shrunk to
+QUALITIES = (8, 60)  # of JPEG, lowest and highest
+NOISE = (5.0, 40.0)  # grey values, smallest and largest standard deviation
+NOISE_SIDE = 256  # of the square of noise that each image gets a part of
+
 
 def draw_batch(generator: np.random.Generator, images: int, settings: TrainingSettings) -> dict[str, np.ndarray]:
     """Draws the augmentation of one batch.
@@ -24,7 +31,10 @@ def draw_batch(generator: np.random.Generator, images: int, settings: TrainingSe
         `light`, shape `(images, 2)`, the factor about mid-grey and the offset in grey values;
         `erase`, shape `(images, 5)`, top, bottom, left, right in pixels and the grey value;
         `mix`, shape `(images, 5)`, the weight of the image itself, then the rectangle that is taken from its
-        partner, as in `erase`.
+        partner, as in `erase`;
+        `degrade`, shape `(images, 5)`, the position of one of `fer_ensemble.training.degradation.smoothers`, 0 for
+        none; the quality of a JPEG file, 0 for none; the standard deviation of noise in grey values, and the top
+        and left in pixels of its part of a larger square.
     """
     draws = {"transform": _draw_transforms(generator, images, settings)}
     if settings.brightness or settings.contrast:
@@ -39,6 +49,8 @@ def draw_batch(generator: np.random.Generator, images: int, settings: TrainingSe
         draws["erase"] = np.column_stack([_draw_rectangles(generator, area, aspect), grey])
     if settings.mixup or settings.cutmix:
         draws["mix"] = _draw_mixing(generator, images, settings.mixup, settings.cutmix)
+    if settings.degradation:  # last: without it, the draws stay what they always were
+        draws["degrade"] = _draw_degradations(generator, images, settings.degradation)
     return {name: values.astype(np.float32) for name, values in draws.items()}
 
 
@@ -83,3 +95,17 @@ def _draw_mixing(generator, images, mixup, cutmix):
     area = 1 - generator.beta(cutmix, cutmix, images) if cutmix else np.zeros(images)
     rectangles = _draw_rectangles(generator, np.where(cuts, area, 0), np.ones(images))
     return np.column_stack([np.where(cuts, 1, weight), rectangles])
+
+
+def _draw_degradations(generator, images, probability):
+    # Nothing, or one of the four, each as often as the others.
+    kind = np.where(generator.random(images) < probability, generator.integers(1, 5, images), 0)
+    blur = generator.integers(1, 1 + len(BLURS), images)
+    size = generator.integers(1 + len(BLURS), 1 + len(BLURS) + len(SIZES), images)
+    quality = generator.integers(*QUALITIES, images, endpoint=True)
+    deviation = generator.uniform(*NOISE, images)
+    top, left = generator.integers(0, NOISE_SIDE - IMAGE_SIZE, (2, images), endpoint=True)
+    smoother = np.select([kind == 1, kind == 2], [blur, size], 0)
+    return np.stack(
+        [smoother, np.where(kind == 3, quality, 0), np.where(kind == 4, deviation, 0), top, left], axis=1
+    )

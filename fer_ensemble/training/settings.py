@@ -206,6 +206,13 @@ class TrainingSettings:
         0.1, "Largest change of brightness, as a share of the range 0..255.", least=0.0, most=1.0
     )
     contrast: float = setting(0.2, "Largest change of contrast, as a share.", least=0.0, below=1.0)
+    degradation: float = setting(
+        0.0,
+        "Probability of degrading an image by blur, low resolution, poor JPEG or noise: one of the four, each as "
+        "often.",
+        least=0.0,
+        most=1.0,
+    )
     mixup: float = setting(0.0, "Alpha of MixUp's Beta distribution; 0 turns it off.", least=0.0)
     cutmix: float = setting(
         0.0,

@@ -135,8 +135,9 @@ def test_the_layer_holds_the_images_as_they_are_and_learns_nothing():
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="this is the JAX run")
 def test_all_of_this_holds_on_jax(python):
     pytest.importorskip("jax", reason="JAX is optional, and not installed")
+    degradation = __file__.replace("augmentation", "degradation")
     # And one training, with its looks at the held-out fold and its saved states.
     training = __file__.replace("augmentation", "fit") + "::test_the_history_has_a_row_for_each_epoch"
-    result = python("-m", "pytest", __file__, training, KERAS_BACKEND="jax")
+    result = python("-m", "pytest", __file__, degradation, training, KERAS_BACKEND="jax")
     assert result.returncode == 0, result.stdout
     assert "passed" in result.stdout

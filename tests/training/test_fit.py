@@ -49,7 +49,8 @@ def test_the_loss_falls(fit):
 
 
 def test_every_augmentation_together_trains(fit):
-    model, history = fit(epochs=1, erasing=0.5, mixup=0.3, cutmix=1.0, brightness=0.2, contrast=0.2, clip_norm=1.0)
+    light = {"brightness": 0.2, "contrast": 0.2, "degradation": 0.5}
+    model, history = fit(epochs=1, erasing=0.5, mixup=0.3, cutmix=1.0, clip_norm=1.0, **light)
     assert np.isfinite(history[0]["loss"]) and np.isfinite(model.get_weights()[0]).all()
 
 

@@ -11,14 +11,11 @@ its threads from the environment, which this sets at its start.
 import argparse
 import os
 import pathlib
-import statistics
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-
-SIZES = (1, 64)
 
 
 def main():
@@ -31,10 +28,13 @@ def main():
     given = parser.parse_args()
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(given.threads)
     os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    from fer_ensemble.evaluation.latency import measure_latency
+
     with tempfile.TemporaryDirectory() as folder:
         exports, comparisons = write_all(given, pathlib.Path(folder))
         networks = {name: opened for name, (_, opened) in exports.items()}
-        times = measure(networks, load_faces(given)[:64], given)
+        clock = time.process_time if given.threads == 1 else time.perf_counter
+        times = measure_latency(networks, load_faces(given), given.rounds, clock)
         sizes = {name: measure_size(path) for name, (path, _) in exports.items()}
     print_table(comparisons, sizes, times, given)
 
@@ -70,21 +70,6 @@ def load_faces(given):
     return dataset.images[dataset.split(PUBLIC_TEST)]
 
 
-def measure(networks, faces, given):
-    """Returns, by name, the median milliseconds per face for each of `SIZES`; the networks take turns."""
-    clock = time.process_time if given.threads == 1 else time.perf_counter
-    seconds = {(name, size): [] for name in networks for size in SIZES}
-    for size in SIZES:
-        for run in networks.values():
-            run(faces[:size])
-        for _ in range(given.rounds):
-            for name, run in networks.items():
-                began = clock()
-                run(faces[:size])
-                seconds[name, size].append((clock() - began) / size)
-    return {name: [1000 * statistics.median(seconds[name, size]) for size in SIZES] for name in networks}
-
-
 def measure_size(path):
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return sum(file.stat().st_size for file in files)
@@ -104,7 +89,7 @@ def print_table(comparisons, sizes, times, given):
     )
     print("| --- " * 7 + "|")
     for name, found in comparisons.items():
-        one, many = times[name]
+        one, many = times[name].values()
         kept = f"{found.accuracy:.2%} | {found.changed} | {found.difference:.2g}"
         print(f"| {name} | {kept} | {sizes[name] / 1e6:.2f} | {one:.2f} | {many:.2f} |")
 

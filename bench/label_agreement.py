@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from fer_ensemble.base.words import percent, percent_interval
 from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS, TRAINING, UNLABELLED
 from fer_ensemble.data.store import load_dataset
-from fer_ensemble.evaluation.label_agreement import describe_agreement
+from fer_ensemble.evaluation.voters import describe_agreement
 from fer_ensemble.report.text_tables import format_table
 
 

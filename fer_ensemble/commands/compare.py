@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> None:
         "faces": faces.origin,
         "faces_sha256": faces.fingerprint,
         "pairs": compare_networks({name: one["probabilities"] for name, one in found.items()}, faces.labels),
-        "latency": measure_latency({named.name: named.network for named in networks}, faces.images),
+        "latency": measure_latency({named.name: named.network.predict for named in networks}, faces.images),
         "networks": {name: {key: one[key] for key in ("scores", "robustness")} for name, one in found.items()},
     }
     folder = pathlib.Path(options.output or RESULTS)

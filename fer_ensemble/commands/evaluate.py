@@ -3,8 +3,8 @@
 Accuracy, classes and calibration; what is gained by leaving out the unsure; how often it is sure where there is no
 face. With --robustness FER2013-C, too: 13 corruptions of each face at 5 strengths.
 
-MODEL: shipped (the network in the package), an .onnx file, the folder of an ensemble, or a .py file that defines
-load_network() for a network from elsewhere (it is run).
+MODEL: shipped (the network in the package), an .onnx or .keras file, the folder of an ensemble, or a .py file that
+defines load_network() for a network from elsewhere (it is run).
 
 Examples:
 

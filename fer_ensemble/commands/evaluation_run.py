@@ -10,14 +10,15 @@ import numpy as np
 from fer_ensemble.base.atomic_files import write_text
 from fer_ensemble.base.counter import Progress
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.json_files import read_json
 from fer_ensemble.base.network_protocol import Network
 from fer_ensemble.commands.evaluation_options import EvaluationOptions
-from fer_ensemble.commands.named_networks import ENSEMBLE_FILE, NamedNetwork
+from fer_ensemble.commands.named_networks import NamedNetwork
 from fer_ensemble.data.dataset import SPLITS, UNLABELLED
 from fer_ensemble.data.store import load_dataset
+from fer_ensemble.ensemble import ensemble_file
 from fer_ensemble.evaluation.answers import ask, check_classes
 from fer_ensemble.evaluation.faceless import cut_patches, describe_faceless, draw_faceless
-from fer_ensemble.evaluation.label_agreement import describe_agreement
 from fer_ensemble.evaluation.network_scores import describe_network
 from fer_ensemble.evaluation.robustness import (
     CONDITIONS,
@@ -30,6 +31,7 @@ from fer_ensemble.evaluation.robustness import (
     read_known,
     table_of,
 )
+from fer_ensemble.evaluation.voters import describe_agreement
 from fer_ensemble.report.csv_tables import write_csv
 from fer_ensemble.report.galleries import Gallery
 
@@ -130,7 +132,7 @@ def choose_folder(named: NamedNetwork, options: EvaluationOptions) -> pathlib.Pa
     """Returns the folder for a network's results."""
     if options.output:
         return pathlib.Path(options.output) / named.name
-    if named.path is not None and named.path.is_dir() and (named.path / ENSEMBLE_FILE).is_file():
+    if named.path is not None and named.path.is_dir() and (named.path / ensemble_file.NAME).is_file():
         return named.path
     return pathlib.Path(RESULTS) / named.name
 
@@ -187,7 +189,10 @@ def _find_baseline(options, faces):
     path = pathlib.Path(options.baseline) if options.baseline else SHIPPED_BASELINE
     if not options.baseline and not path.is_file():
         return None
-    baseline = check_baseline(_read_json(path), path)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file {path}.")
+    fix = "Make one: fer-ensemble evaluate MODEL --data=... --robustness"
+    baseline = check_baseline(read_json(path, "a robustness.json", fix), path)
     if baseline["faces_sha256"] == faces.fingerprint:
         return baseline
     if options.baseline:
@@ -196,15 +201,6 @@ def _find_baseline(options, faces):
             f"Received: {baseline['faces']}, seed {baseline['seed']}."
         )
     return None
-
-
-def _read_json(path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"There is no file {path}.") from None
-    except ValueError as error:
-        raise UserError(f"{path} must be a JSON file. Received: {error}.") from None
 
 
 def _read_pictures(folder):

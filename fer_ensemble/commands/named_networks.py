@@ -1,17 +1,17 @@
-"""Networks that are named on the command line: the one that ships, ONNX files, ensembles, other people's."""
+"""Networks that are named on the command line: the one that ships, files, ensembles, other people's."""
 
 import dataclasses
 import importlib.resources
 import importlib.util
-import json
 import pathlib
 
 from fer_ensemble.base.atomic_files import hash_file
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.network_protocol import Network
+from fer_ensemble.ensemble import ensemble_file
+from fer_ensemble.members import directory
 
 SHIPPED = "shipped"
-ENSEMBLE_FILE = "ensemble.json"
 ADAPTER = "load_network"
 
 
@@ -38,8 +38,8 @@ def load_networks(models: list[str]) -> list[NamedNetwork]:
     """Loads networks.
 
     Args:
-        models: Each is `shipped`, the path of an `.onnx` file or of an ensemble's folder, or of a `.py` file that
-            defines `load_network()`, which returns what answers for a network from elsewhere. It is run.
+        models: Each is `shipped`, or the path of an `.onnx` or `.keras` file, of an ensemble's folder, or of a
+            `.py` file, which is run: its `load_network()` returns what answers for a network from elsewhere.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
@@ -47,7 +47,8 @@ def load_networks(models: list[str]) -> list[NamedNetwork]:
     """
     if not models:
         raise UserError(
-            f"Expected a network: {SHIPPED}, an .onnx file, or the folder of an ensemble. Received: none."
+            f"Expected a network: {SHIPPED}, an .onnx or .keras file, or the folder of an ensemble. "
+            "Received: none."
         )
     return [
         dataclasses.replace(_load(model), name=name)
@@ -59,11 +60,15 @@ def _load(model):
     path = None if model == SHIPPED else pathlib.Path(model)
     if path is not None and path.suffix == ".py":
         return _load_adapter(path)
+    if path is not None and path.suffix == ".keras":
+        from fer_ensemble.ensemble.keras_network import KerasNetwork
+
+        return NamedNetwork("", path, KerasNetwork(path), path.stat().st_size, hash_file(path))
     from fer_ensemble.classifier import classifier
 
     network = classifier.load(path).network
     if path is not None and path.is_dir():
-        files = [path / ENSEMBLE_FILE, *_member_models(path)]
+        files = [path / ensemble_file.NAME, *_member_models(path)]
         return NamedNetwork("", path, network, sum(one.stat().st_size for one in files), hash_file(files[0]))
     file = path or importlib.resources.files("fer_ensemble") / "assets" / classifier.SHIPPED
     return NamedNetwork("", path, network, file.stat().st_size, hash_file(file))
@@ -85,8 +90,8 @@ def _load_adapter(path):
 
 
 def _member_models(folder):
-    members = json.loads((folder / ENSEMBLE_FILE).read_text(encoding="utf-8"))["members"]
-    return [folder / member["name"] / "model.keras" for member in members if member["weight"] > 0]
+    weights = ensemble_file.read_record(folder).weights
+    return [folder / member / directory.MODEL for member, weight in weights.items() if weight > 0]
 
 
 def name_apart(models: list[str]) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from fer_ensemble import __version__
-from fer_ensemble.base.atomic_files import hash_file
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.network_protocol import Network
 from fer_ensemble.commands.named_networks import SHIPPED, load_networks
@@ -47,18 +46,13 @@ def load_single(path: str) -> SingleNetwork:
     """
     if path != SHIPPED and pathlib.Path(path).exists() and not pathlib.Path(path).is_file():
         raise UserError(f"`network` must be the file of one network. Received: {path}, a folder, pipe or device.")
-    if path.endswith(".keras"):
-        from fer_ensemble.ensemble.keras_network import KerasNetwork
-
-        network, digest = KerasNetwork(path), hash_file(path)
-    else:
-        named = load_networks([path])[0]
-        network, digest = named.network, named.sha256
+    named = load_networks([path])[0]
+    network = named.network
     data = network.about.get("data") or (network.about.get("provenance") or {}).get("data") or {}
     trained_on = data.get("name") if isinstance(data, dict) else None
     parts = pathlib.Path(path).absolute().parts
     name = path if path == SHIPPED else "/".join(parts[-3:] if parts[-1] == MODEL else parts[-1:])
-    return SingleNetwork(name, network, {"file": path, "sha256": digest, "trained_on": trained_on})
+    return SingleNetwork(name, network, {"file": path, "sha256": named.sha256, "trained_on": trained_on})
 
 
 def stand_beside(parts: dict, single: SingleNetwork, dataset: Dataset | None, class_names: Sequence[str]) -> dict:

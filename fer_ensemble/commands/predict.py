@@ -43,20 +43,12 @@ def report_ensemble(options: PredictOptions) -> None:
     members, missing = gather_members(options.ensemble, options.runs, options.folds, options.allow_missing)
     histories = {member.name: directory.read_checked_history(member.folder, member.record) for member in members}
     if not any(has_own_predictions(member) or has_model(member) for member in members):
-        if options.weights != AUTO or options.runs or options.tta != "none" or options.save or options.calibrate:
-            raise UserError(
-                f"{folder} holds its results, but no predictions of single members, so that they cannot be "
-                "chosen, weighed, calibrated or saved anew. Give --ensemble, --splits, --data and --output alone."
-            )
+        _check_tables_suffice(options)
         return report_tables(folder, members, histories, splits, options.data, options.output if elsewhere else "")
 
     dataset, own_data = find_data(options.data, members[0].record)
-    tests = [name for name in splits if name != OOF]
-    if options.data and not own_data and not any(len(dataset.split(SPLITS.index(name))) for name in tests):
-        raise UserError(
-            f"{options.data} must have images of PublicTest or PrivateTest to predict, but has none that --splits="
-            f"{options.splits} names. The images that the members held out are predicted without --data."
-        )
+    if options.data and not own_data:
+        _check_has_tests(options, dataset, splits)
     predictor = Predictor(options.tta, options.precision)
     parts = _predict_parts(members, dataset if options.data else None, predictor)
     if own_data:
@@ -66,12 +58,7 @@ def report_ensemble(options: PredictOptions) -> None:
     if not shown:
         raise UserError(f"`splits` must name images that the members predicted. Received: {options.splits}.")
 
-    choice = None
-    if options.weights == AUTO and not options.save:
-        choice = find_saved(folder, members, options.tta)
-    choice = choice or choose(options.weights, parts[OOF], parts.get(SPLITS[PUBLIC_TEST]))
-    if options.calibrate and choice.calibrations is None:
-        raise UserError(NO_CALIBRATION)
+    choice = _choose(options, folder, members, parts)
     parts = {name: combine_part(part, choice.weights) for name, part in parts.items()}
     single = load_single(options.network) if options.network else None
     if single:
@@ -82,10 +69,16 @@ def report_ensemble(options: PredictOptions) -> None:
     report = describe_ensemble(members, missing, parts, shown, choice, dataset, data, options.tta)
     report["calibrated"] = options.calibrate
     report["networks"] = {single.name: single.facts} if single else {}
-    shown_parts = {name: parts[name] for name in shown}
-    known = known_images(shown, dataset, own_data)
-    records = [member.record for member in members]
-    write_result_folder(output, report, shown_parts, known, choice.by_part, options.calibrate, records, histories)
+    write_result_folder(
+        output,
+        report,
+        {name: parts[name] for name in shown},
+        known_images(shown, dataset, own_data),
+        choice.by_part,
+        options.calibrate,
+        [member.record for member in members],
+        histories,
+    )
     written = ["report.html", "predictions.csv", "scores.json", "and more"]
     default = options.weights == AUTO and options.tta == "none" and not options.runs and not missing
     if options.save or (default and not elsewhere and not is_saved(folder, members)):
@@ -139,6 +132,35 @@ def _check_together(data, views, saved_elsewhere):
             f"`save` writes {ensemble_file.NAME} beside the members, where the results then are, too. "
             "Received: an `output` elsewhere. Give one of them."
         )
+
+
+def _check_tables_suffice(options):
+    """Raises UserError if more is asked for than the tables of an ensemble's results can tell."""
+    if options.weights != AUTO or options.runs or options.tta != "none" or options.save or options.calibrate:
+        raise UserError(
+            f"{options.ensemble} holds its results, but no predictions of single members, so that they cannot be "
+            "chosen, weighed, calibrated or saved anew. Give --ensemble, --splits, --data and --output alone."
+        )
+
+
+def _check_has_tests(options, dataset, splits):
+    """Raises UserError if another data set has no images that the ensemble could predict."""
+    if not any(len(dataset.split(SPLITS.index(name))) for name in splits if name != OOF):
+        raise UserError(
+            f"{options.data} must have images of PublicTest or PrivateTest to predict, but has none that --splits="
+            f"{options.splits} names. The images that the members held out are predicted without --data."
+        )
+
+
+def _choose(options, folder, members, parts):
+    """Returns the `Choice` that is saved, unless another is asked for, or there is none."""
+    choice = None
+    if options.weights == AUTO and not options.save:
+        choice = find_saved(folder, members, options.tta)
+    choice = choice or choose(options.weights, parts[OOF], parts.get(SPLITS[PUBLIC_TEST]))
+    if options.calibrate and choice.calibrations is None:
+        raise UserError(NO_CALIBRATION)
+    return choice
 
 
 def _predict_parts(members, dataset, predictor):

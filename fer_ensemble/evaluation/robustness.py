@@ -17,6 +17,7 @@ from fer_ensemble.scoring.calibration import calibration_bins, calibration_error
 
 FORMAT_VERSION = 1
 CLEAN = ("clean", 0)
+_KEYS = {"network", "faces", "faces_sha256", "images", "seed", "unsure_below", "by_strength", "mean_error"}
 CONDITIONS = (CLEAN, *((name, strength) for name in CORRUPTIONS for strength in STRENGTHS))
 
 
@@ -155,9 +156,12 @@ def read_known(path: pathlib.Path, sha256: str | None) -> dict | None:
 def check_baseline(robustness: object, path: pathlib.Path) -> dict:
     """Returns what was read from a `robustness.json`; raises UserError if it is none."""
     try:
-        if robustness["format_version"] == FORMAT_VERSION and set(robustness["corruptions"]) == set(CORRUPTIONS):
+        ours = robustness["format_version"] == FORMAT_VERSION and set(robustness) >= _KEYS
+        names = set(robustness["network"]), set(robustness["corruptions"])
+        accuracies_of(robustness), table_of(robustness)
+        if ours and names == ({"name", "sha256"}, set(CORRUPTIONS)):
             return robustness
-    except (KeyError, TypeError):
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # of JSON that is something else
         pass
     raise UserError(
         f"{path} must be a robustness.json of format {FORMAT_VERSION}. Received something else. Make one: "

@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import platform
-import statistics
 import time
 
 import numpy as np
@@ -13,6 +12,7 @@ from fer_ensemble.base.atomic_files import hash_file, replacing, write_text
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.classifier.shipped_card import CARD_JSON, CARD_TEXT, format_card
 from fer_ensemble.data.dataset import PUBLIC_TEST, Dataset
+from fer_ensemble.evaluation.latency import measure_latency
 from fer_ensemble.export import runtimes
 from fer_ensemble.export.card import make_card
 from fer_ensemble.export.exporting import choose_test_faces, export
@@ -79,23 +79,15 @@ def measure_speed(path: pathlib.Path, faces: np.ndarray, rounds: int = ROUNDS) -
 
     Args:
         path: Path of the file.
-        faces: uint8, shape `(faces, 48, 48)`, at least 64.
+        faces: uint8, shape `(faces, 48, 48)`, at least one.
         rounds: How often each is measured; the medians count.
     """
     import onnxruntime
 
-    run = runtimes.open_onnx(path, threads=1)
-    found = {}
-    for name, asked in (("one", faces[:1]), ("each_of_64", faces[:64])):
-        run(asked)
-        times = []
-        for _ in range(rounds):
-            began = time.process_time()
-            run(asked)
-            times.append(1000 * (time.process_time() - began) / len(asked))
-        found[name] = round(statistics.median(times), 3)
+    networks = {"onnx": runtimes.open_onnx(path, threads=1)}
+    found = measure_latency(networks, faces, rounds, time.process_time)["onnx"]
     return {
-        **found,
+        **{name: round(milliseconds, 3) for name, milliseconds in found.items()},
         "runtime": f"ONNX Runtime {onnxruntime.__version__}",
         "threads": 1,
         "processor": describe_device().rpartition(",")[0],

@@ -146,7 +146,9 @@ def test_other_faces_labels_or_seeds_have_another_fingerprint():
 
 
 @pytest.mark.parametrize(
-    "wrong", [[], {}, {"format_version": 1}, {"format_version": 0, "corruptions": CORRUPTIONS}]
+    "wrong",
+    [[], {}, {"format_version": 1}, {"format_version": 1, "corruptions": dict.fromkeys(CORRUPTIONS), "clean": 1}],
+    ids=["a list", "nothing", "no corruptions", "empty corruptions"],
 )
 def test_what_is_no_baseline_is_told(wrong):
     with pytest.raises(UserError, match=r"old\.json must be a robustness\.json of format 1"):
@@ -159,9 +161,11 @@ def test_what_is_known_is_that_of_the_same_network_alone(tmp_path):
     path.write_text("{", encoding="utf-8")
     assert read_known(path, "aa") is None
     found = describe_robustness(answers_with_errors(lambda name, strength: 1), LABELS, 0.5)
-    path.write_text(
-        json.dumps({"format_version": 1, "network": {"name": "a", "sha256": "aa"}, **found}), encoding="utf-8"
-    )
+    whole = {"format_version": 1, "network": {"name": "a", "sha256": "aa"}, "faces": "", "images": 4, "seed": 0}
+    whole |= {"faces_sha256": "", "unsure_below": 0.5, **found}
+    path.write_text(json.dumps({**whole, "clean": {}}), encoding="utf-8")
+    assert read_known(path, "aa") is None
+    path.write_text(json.dumps(whole), encoding="utf-8")
     assert read_known(path, "aa")["mean_error"] == 0.25
     assert read_known(path, "bb") is None
     path.write_text(path.read_text(encoding="utf-8").replace('"aa"', "null"), encoding="utf-8")

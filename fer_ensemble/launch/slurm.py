@@ -159,6 +159,12 @@ def _call(program, *arguments, script=None):
             f"SLURM's {program} must be on the PATH for --slurm, but is not: is this a login node of the cluster? "
             "--dry_run shows what would be submitted."
         ) from error
+    complaint = answer.stderr.strip()
+    if "Invalid job array specification" in complaint:
+        raise UserError(
+            "The tasks' numbers, which grow with those of the runs, must be below SLURM's MaxArraySize (1001, "
+            f"or as `scontrol show config` says): give runs of smaller numbers. Received: {complaint}"
+        )
     if answer.returncode:
-        raise UserError(answer.stderr.strip() or f"SLURM's {program} ended with exit code {answer.returncode}")
+        raise UserError(complaint or f"SLURM's {program} ended with exit code {answer.returncode}")
     return answer.stdout

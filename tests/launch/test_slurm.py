@@ -177,12 +177,12 @@ def run_task(tmp_path):
     for program in programs.iterdir():
         program.chmod(0o755)
 
-    def run(command):
+    def run(command, **variables):
         answer = subprocess.run(
             ["bash", REPOSITORY / "fer_ensemble/launch/slurm_task.sh", tmp_path / "member", "bash", "-c", command],
             env={
                 "PATH": f"{programs}:{os.environ['PATH']}", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "3",
-                "SLURM_CPUS_PER_TASK": "5",
+                "SLURM_CPUS_PER_TASK": "5", **variables,
             },
             timeout=300,
         )  # fmt: skip
@@ -196,16 +196,30 @@ def run_task(tmp_path):
     [
         ("exit 0", 0, False),
         ("exit 1", 1, False),
-        ("exit 75", 75, False),
+        ("exit 75", 0, True),  # another process holds the member
         ("exit 143", 0, True),
-        ("touch {state}; exit 138", 0, True),
+        ("touch {member}/state.npz; exit 138", 0, True),
+        ("mkdir {member}/new; touch {member}/new/state.npz; exit 138", 0, True),  # a complete one, trained afresh
         ("exit 138", 138, False),  # it would go on for ever: no progress between its start and its time limit
     ],
 )
-def test_a_task_is_requeued_when_it_was_told_to_stop(run_task, tmp_path, command, code, requeued):
-    answer, called = run_task(command.format(state=tmp_path / "member" / "state.npz"))
+def test_a_task_is_requeued_when_it_has_to_go_on_later(run_task, tmp_path, command, code, requeued):
+    answer, called = run_task(command.format(member=tmp_path / "member"))
     assert answer == code
     assert ("scontrol requeue 12_3" in called) == requeued
+
+
+def test_a_controller_that_is_away_is_asked_again(run_task, tmp_path):
+    scontrol = tmp_path / "programs" / "scontrol"
+    scontrol.write_text(f"#!/bin/bash\n[[ -e {tmp_path}/away ]] || {{ touch {tmp_path}/away; exit 1; }}\n")
+    (tmp_path / "programs" / "sleep").write_text("#!/bin/bash\n")
+    (tmp_path / "programs" / "sleep").chmod(0o755)
+    assert run_task("exit 143")[0] == 0
+
+
+def test_a_task_says_where_it_runs(run_task, tmp_path):
+    run_task("exit 0", SLURMD_NODENAME="node7", SLURM_JOB_GPUS="2")
+    assert "SLURM task 12_3 on node7, GPU 2: bash -c" in (tmp_path / "member" / "train.log").read_text()
 
 
 def test_a_task_starts_as_many_threads_as_it_has_processors(run_task, tmp_path):

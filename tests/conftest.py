@@ -38,18 +38,33 @@ SLOW_TESTS = (
 QUICK_FILES = ("test_edge.py", "test_bad_moments.py")  # of those folders
 
 
+QUICK = "not slow and not long"  # what `tests/run.sh --fast` asks for
+
+
+def is_slow(path):
+    """Whether all tests of a file are slow, or all examples of a module."""
+    folder = path.relative_to(ROOT).parts[1]
+    return (folder in SLOW_FOLDERS and path.name not in QUICK_FILES) or path.name in SLOW_FILES
+
+
+def pytest_configure(config):
+    """Leaves the files of slow tests alone where these are not asked for: to import them takes half a minute."""
+    if config.option.markexpr == QUICK:
+        files = [path for folder in ("tests", "fer_ensemble") for path in (ROOT / folder).rglob("*.py")]
+        slow = [str(path) for path in files if path.name != "conftest.py" and is_slow(path)]
+        config.option.ignore = [*(config.option.ignore or ()), *slow]
+
+
 def pytest_collection_modifyitems(items):
     """Marks the slow tests, and keeps together, under pytest-xdist, those that share what took minutes to make."""
     for item in items:
-        relative = item.path.relative_to(ROOT)
         fixtures = set(getattr(item, "fixturenames", ()))
-        in_slow_folder = relative.parts[1] in SLOW_FOLDERS and relative.name not in QUICK_FILES
-        slow = in_slow_folder or relative.name in SLOW_FILES or getattr(item, "originalname", None) in SLOW_TESTS
-        if slow or fixtures & SLOW_FIXTURES:
+        if is_slow(item.path) or getattr(item, "originalname", None) in SLOW_TESTS or fixtures & SLOW_FIXTURES:
             item.add_marker(pytest.mark.slow)
         for name in ("trained", "study"):
             if name in fixtures:
-                item.add_marker(pytest.mark.xdist_group(f"{relative.parts[1]}-{name}"))
+                folder = item.path.relative_to(ROOT).parts[1]
+                item.add_marker(pytest.mark.xdist_group(f"{folder}-{name}"))
 
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]

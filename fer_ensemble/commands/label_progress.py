@@ -44,6 +44,6 @@ class Progress:
         if self._bar:
             self._bar.advance(self._bar.task_ids[0], share)
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         if self._bar:
             self._bar.stop()

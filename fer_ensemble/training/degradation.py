@@ -7,6 +7,7 @@ same. So nothing is drawn on the device: the host draws five numbers per image.
 
 import functools
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -25,7 +26,7 @@ LUMINANCE = np.array(
 )  # fmt: skip
 
 
-def degrade(images, draws):
+def degrade(images: keras.KerasTensor, draws: dict) -> keras.KerasTensor:
     """Applies the draws named `degrade` of `fer_ensemble.training.draws.draw_batch`.
 
     Args:
@@ -45,19 +46,19 @@ def degrade(images, draws):
 
 
 @functools.cache
-def noise_square():
+def noise_square() -> np.ndarray:
     """Standard normal noise, float32, shape `(256, 256)`, the same always."""
     return np.random.default_rng(0).standard_normal((NOISE_SIDE, NOISE_SIDE), np.float32)
 
 
 @functools.cache
-def smoothers():
+def smoothers() -> np.ndarray:
     """Matrices that blur or shrink rows of 48 pixels: float32, shape `(12, 48, 48)`, the first the identity."""
     matrices = [np.eye(IMAGE_SIZE), *map(blur_matrix, BLURS), *map(shrink_matrix, SIZES)]
     return np.stack(matrices).astype(np.float32)
 
 
-def blur_matrix(deviation):
+def blur_matrix(deviation: float) -> np.ndarray:
     """Averages over a Gaussian; beyond the border, the last pixel goes on."""
     reach = int(np.ceil(4 * deviation))
     steps = np.arange(-reach, reach + 1)
@@ -68,7 +69,7 @@ def blur_matrix(deviation):
     return matrix
 
 
-def shrink_matrix(size):
+def shrink_matrix(size: int) -> np.ndarray:
     """Shrinks to `size` pixels by areas, and enlarges to 48 again linearly."""
     borders = np.arange(size + 1) * IMAGE_SIZE / size
     pixels = np.arange(IMAGE_SIZE)
@@ -79,7 +80,7 @@ def shrink_matrix(size):
     return up @ down
 
 
-def cosine_matrix():
+def cosine_matrix() -> np.ndarray:
     """The cosine transform of rows of 48 pixels in blocks of 8, orthonormal: float32, shape `(48, 48)`."""
     frequency, position = np.mgrid[:BLOCK, :BLOCK]
     block = np.cos(np.pi * (2 * position + 1) * frequency / (2 * BLOCK)) * np.sqrt(2 / BLOCK)
@@ -100,11 +101,11 @@ def _compress(faces, quality):
 
 
 def _cut_noise(top, left):
-    """Noise of deviation 1, shape `(batch, 48, 48)`, from those places of the square."""
+    """Noise of deviation 1, shape `(batch, 48, 48)`, from those positions of the square."""
     pixels = np.arange(IMAGE_SIZE, dtype=np.int32)
     rows, columns = (ops.expand_dims(start, -1) + pixels for start in (top, left))
-    places = ops.expand_dims(rows, 2) * NOISE_SIDE + ops.expand_dims(columns, 1)
-    return ops.take(ops.convert_to_tensor(noise_square().ravel()), places)
+    positions = ops.expand_dims(rows, 2) * NOISE_SIDE + ops.expand_dims(columns, 1)
+    return ops.take(ops.convert_to_tensor(noise_square().ravel()), positions)
 
 
 def _on_both_sides(matrix, faces):

@@ -1,4 +1,4 @@
-"""The rooms of `fer_ensemble/` stand on each other: what each may import, read off its source."""
+"""The rooms of `fer_ensemble/`, read off their source: what each may import, and the types it gives."""
 
 import ast
 import pathlib
@@ -77,3 +77,37 @@ def test_absl_stays_in_commands_and_tensorflow_out_of_the_imports(path):
 def test_every_room_has_its_place_in_the_table():
     rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert rooms - {"assets"} <= set(LEVELS)
+
+
+def functions(body, public=True):
+    """Yields the public functions and methods of a module, each with its arguments but `self`."""
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from ((f"{node.name}.{name}", *rest) for name, *rest in methods(node, public))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and public and not is_private(node.name):
+            yield node.name, node, arguments(node)
+
+
+def methods(node, public):
+    for name, function, given in functions(node.body, public and not node.name.startswith("_")):
+        static = any(isinstance(one, ast.Name) and one.id == "staticmethod" for one in function.decorator_list)
+        yield name, function, given if static else given[1:]
+
+
+def is_private(name):
+    return name.startswith("_") and not (name.startswith("__") and name.endswith("__"))
+
+
+def arguments(function):
+    given = function.args
+    single = [one for one in (given.vararg, given.kwarg) if one]
+    return [*given.posonlyargs, *given.args, *given.kwonlyargs, *single]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES])
+def test_everything_public_has_type_hints(path):
+    for name, function, given in functions(ast.parse(path.read_text(encoding="utf-8")).body):
+        without = [one.arg for one in given if one.annotation is None]
+        assert not without, f"{name} lacks the types of {without}"
+        returns = function.returns is not None or function.name in ("__init__", "__post_init__")
+        assert returns, f"{name} lacks the type of what it returns"

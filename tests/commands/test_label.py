@@ -1,6 +1,7 @@
 """`fer-ensemble label` as it is typed, on pictures composed of the drawn faces."""
 
 import csv
+import io
 import json
 import os
 import signal
@@ -12,6 +13,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from fer_ensemble.base.errors import EXPECTED_ERRORS, UserError
+from fer_ensemble.commands.label import LabelOptions
+from fer_ensemble.commands.label_inputs import list_inputs
+from fer_ensemble.commands.label_run import label as run_label
 from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces.drawn_pictures import compose_picture
 
@@ -98,7 +103,7 @@ def test_a_table_annotated_pictures_and_crops(label, pictures, tmp_path):
 
 def test_the_same_command_goes_on_where_it_was_killed_and_nothing_is_twice_or_missing(label, pictures, tmp_path):
     names = []
-    for number in range(60):
+    for number in range(30):
         names.append(tmp_path / "many" / f"{number:02d}.png")
         names[-1].parent.mkdir(exist_ok=True)
         os.link(pictures / ("a two.png" if number % 2 else "c.png"), names[-1])
@@ -118,16 +123,12 @@ def test_the_same_command_goes_on_where_it_was_killed_and_nothing_is_twice_or_mi
         file.write("1,many/half a li")  # as a kill amid a write leaves it
     answer = label(*command)
     assert answer.returncode == 0, answer.stderr
-    assert "of 60 files are in faces.csv already" in answer.stderr
-    expected = [f"many/{number:02d}.png" for number in range(60) for _ in range(1 + number % 2)]
+    assert "of 30 files are in faces.csv already" in answer.stderr
+    expected = [f"many/{number:02d}.png" for number in range(30) for _ in range(1 + number % 2)]
     assert [row["file"] for row in read_csv(tmp_path / "faces.csv")] == expected
     whole = (tmp_path / "faces.csv").read_bytes()
-    assert "60 of 60 files" in label(*command).stderr
+    assert "30 of 30 files" in label(*command).stderr
     assert (tmp_path / "faces.csv").read_bytes() == whole
-    other = label(*command, "--detection_size=320")
-    assert other.returncode == 1 and "another detection_size" in other.stderr and "--overwrite" in other.stderr
-    assert label(*command, "--overwrite").returncode == 0
-    assert [row["file"] for row in read_csv(tmp_path / "faces.csv")] == expected
 
 
 def test_whole_faces_boxes_a_list_on_standard_input_and_patterns(label, pictures, tmp_path):
@@ -144,20 +145,41 @@ def test_whole_faces_boxes_a_list_on_standard_input_and_patterns(label, pictures
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("options", "message"),
     [
-        ([], "must be given pictures"),
-        (["x.png", "--model=nowhere.onnx"], "nowhere.onnx"),
-        (["x.png", "--unsure_below=3"], "0 to 1"),
-        (["x.png", "--detection_size=3"], "32 to 8192"),
-        (["x.png", "--boxes=nowhere.csv"], "nowhere.csv"),
-        (["x.png", "--csv=a", "--jsonl=a"], "two files"),
-        (["x.png", "--every=0"], "`every` must be"),
+        ({"model": "nowhere.onnx"}, "nowhere.onnx"),
+        ({"unsure_below": 3.0}, "0 to 1"),
+        ({"detection_size": 3}, "32 to 8192"),
+        ({"boxes": "nowhere.csv"}, "nowhere.csv"),
+        ({"csv": "a", "jsonl": "./a"}, "two files"),
+        ({"every": "0"}, "`every` must be"),
+        ({"smooth": -1.0}, "`smooth` must be"),
+        ({"threads": -1}, "`threads` must be"),
+        ({"faces": "whole", "boxes": "a.csv"}, "Leave one out"),
     ],
+    ids=lambda one: "-".join(one) if isinstance(one, dict) else "",
 )
-def test_what_is_wrong_is_one_line_on_stderr(label, arguments, message):
-    answer = label(*arguments)
-    assert answer.returncode == 1 and message in answer.stderr and len(answer.stderr.splitlines()) == 1
+def test_an_option_that_is_wrong_is_told_before_anything_is_read(options, message, capsys):
+    with pytest.raises(EXPECTED_ERRORS, match=message):
+        run_label(["nowhere.png"], LabelOptions(**options))
+    assert capsys.readouterr().out == ""
+
+
+def test_nothing_to_label_is_one_line_on_stderr(label):
+    for arguments in ([], [""]):
+        answer = label(*arguments)
+        assert answer.returncode == 1 and "must be given pictures" in answer.stderr
+        assert len(answer.stderr.splitlines()) == 1
+
+
+def test_the_names_of_a_list_may_be_of_any_bytes_but_nul(monkeypatch):
+    def give(content):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        return list(list_inputs(["-"]))
+
+    assert give(b"a\xff.png\r\n\n-\n" + 5000 * b"x" + b"\na b.png") == ["a\udcff.png", 5000 * "x", "a b.png"]
+    with pytest.raises(UserError, match="print0"):
+        give(b"a.png\0b.png\0")
 
 
 def test_annotated_pictures_never_replace_the_pictures_and_are_not_labelled_themselves(label, pictures, tmp_path):

@@ -113,19 +113,13 @@ def main():
         found.append(detections[0] if detections else None)
     hit = np.array([one is not None for one in found])
     sure = probabilities.max(axis=1)[hit] >= classifier.unsure_below
-    landmarks = [
-        (one.landmarks - corner) / options.scale for one, corner in zip(found, places, strict=True) if one
-    ]
-    print(
-        f"{options.split if options.data else 'drawn'}: {len(images):,} faces, {options.scale:g} times enlarged, rolled by {options.roll:g}"
-    )
+    where = options.split if options.data else "drawn"
+    print(f"{where}: {len(images):,} faces, {options.scale:g} times enlarged, rolled by {options.roll:g}")
     print(f"found: {hit.mean():.1%}, in {1000 * seconds / len(images):.1f} ms each")
     print(
         f"accuracy, untouched: {untouched.mean():.2%}; of the faces that were found: {untouched[hit].mean():.2%}"
     )
-    print(
-        f"\n{'way to cut':60} accuracy, its loss in points, and the same answer: of all, of those it was sure of"
-    )
+    print(f"\n{'way to cut':60} accuracy, its loss in points, and the same answer: of all, of the sure")
     frames = {"the frame that the face had": [own_frame(corner, options) for corner in places]}
     frames |= {name: [find_frame(one) if one else None for one in found] for name, find_frame in WAYS.items()}
     for name, matrices in frames.items():
@@ -141,6 +135,8 @@ def main():
             f"  {same[sure].mean():.1%}"
         )
     if not options.roll:
+        pairs = zip(found, places, strict=True)
+        landmarks = [(one.landmarks - corner) / options.scale for one, corner in pairs if one]
         print(f"\nmean landmarks in the 48x48 image: {np.mean(landmarks, axis=0).round(2).tolist()}")
 
 

@@ -1,236 +1,268 @@
-"""Kills ingesting, training, saving and predicting at random moments, and sees that nothing is lost.
+"""Strikes ingesting, training, launching, predicting, sweeping and exporting, and sees that nothing is lost.
 
-Every round makes an ensemble of four members from the bundled sample: the data set, the members, their
-predictions of other data. Two processes work at a time, and most of them are killed (SIGKILL or SIGTERM; at a
-random moment, or while a file is being written), and started again with the same command. After each kill all that
-is complete must be whole and still be there; at the end of each round everything must be, to the bit, what a run
-without kills made.
+    sudo python bench/torture.py --kills=1000 --state=FOLDER [--at_a_time=2]
 
-    python bench/torture.py --kills=100
+A round makes an ensemble of half of the bundled sample: see `list_tasks` in torture_victims.py. Faults come over
+the commands, which are then given again: SIGKILL; SIGTERM; SIGSTOP, and SIGCONT 20 seconds later; a disk that is
+full, or read-only, until the command has ended. Half of the faults come right before a file operation, any that
+the command makes; the others after some of the processor's time. One command in ten is started as a shell does it;
+the others are forked from this process, which has imported already what takes seconds.
+
+After each fault all that is complete must be whole, and as it was; what ends with an error must say so in one
+line, without a traceback; at the end of a round everything must be, to the bit, what a round without faults made.
+
+What is found is kept in FOLDER, a file for each round, and the table counts all of them: a later run goes on.
+Each round lives on a file system of its own in memory (96 MB), which takes root. Where something is lost, it stays
+mounted, to be looked at.
 """
 
 import argparse
 import collections
-import gzip
-import hashlib
+import json
+import os
 import pathlib
 import random
 import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import time
-
-import numpy as np
-from train_step import processor_seconds
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
-from fer_ensemble.data.store import read_dataset  # noqa: E402
-from fer_ensemble.members import directory  # noqa: E402
-from fer_ensemble.members.predictions import read_predictions  # noqa: E402
+os.environ |= {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(REPOSITORY)}
 
-SETTINGS = ["--deterministic", "--width=4", "--input_size=16", "--epochs=4", "--batch_size=8", "--dropout=0.1"]
-SETTINGS += ["--ema=0.9"]
-WORKERS = 2
-# How often one task is killed before it is left alone, at the most: it may be faster than the signal.
-KILLS = {"ingesting": 3, "training": 5, "predicting": 2}
+from torture_faults import FULL, KILL, READ_ONLY, SHARES, TERMINATE, Attempt, Disk, unmount  # noqa: E402
+from torture_victims import EXPORTS, KINDS, Checks, Loss, compare, describe_export, list_tasks, put_old_exports  # noqa: E402
 
-
-class Task:
-    """A command, and the folder where it writes."""
-
-    def __init__(self, kind, folder, *arguments):
-        self.kind, self.folder = kind, folder
-        self.command = [sys.executable, *map(str, arguments)]
-        self.kills_left = KILLS[kind]
+COLD_SHARE, OPERATION_SHARE = 0.1, 0.5
+MOST_ATTEMPTS = 50  # of one task
+ENDED_WELL, AT_OPERATION = "ended well", "at a file operation"
+_SAYS = {FULL: "No space left on device", READ_ONLY: "Read-only file system"}
 
 
-class Attempt:
-    """A task that runs, and what is to be done to it: a signal, after so many seconds of the processor's time.
+def import_victims():
+    """Imports what the commands would, so that what is forked from here need not."""
+    import onnxruntime  # noqa: F401
+    import sklearn.model_selection  # noqa: F401
+    import tensorflow as tf
+    import tf2onnx  # noqa: F401
 
-    The processor's, so that a busy machine does not change where in its work a task is hit.
+    import fer_ensemble.commands.predict
+    import fer_ensemble.export.exporting
+    import fer_ensemble.sweep.loop
+    import fer_ensemble.training.fit
+    import fer_ensemble.training.member  # noqa: F401
+
+    assert tf.__version__
+    threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208
+    if threads > 1:
+        print(f"note: {threads} threads before the fork", flush=True)
+
+
+class Round:
+    """One round: its tasks, one after the other, each until it has ended well.
+
+    Args:
+        folder: Where its file system is mounted.
+        state: `pathlib.Path` of the folder of all rounds.
+        generator: `random.Random`, or None for a round without faults.
+        known: What such a round found out: `seconds` and `operations` of each task, `exports`.
     """
 
-    def __init__(self, task, generator, seconds, log):
-        self.task, self.log, self.seconds = task, log, 0.0
-        self.log_start = log.stat().st_size if log.exists() else 0
-        self.signal, self.in_write, self.sent, self.wrote = None, False, False, False
-        self.left_behind = set(task.folder.rglob(".*"))  # by earlier kills
-        if generator and task.kills_left:
-            task.kills_left -= 1
-            self.signal = generator.choice([signal.SIGKILL, signal.SIGTERM])
-            self.in_write = generator.random() < 0.5
-            self.moment = generator.uniform(0.0, seconds)
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(task.command, stdout=output, stderr=output, cwd=REPOSITORY)
-
-    def torture(self):
-        """Sends the signal when its moment has come."""
-        self.seconds = max(self.seconds, processor_seconds(self.process.pid))
-        if self.signal is None or self.sent or self.seconds < self.moment:
-            return
-        writing = not self.left_behind.issuperset(self.task.folder.rglob(".*"))
-        if writing or not self.in_write:
-            self.process.send_signal(self.signal)
-            self.sent, self.wrote = True, writing
-
-    def output(self):
-        return self.log.read_text(errors="replace")[self.log_start :]
-
-
-class Torture:
-    def __init__(self, folder, generator):
-        self.folder, self.generator = folder, generator
-        self.seconds = {}  # of each kind of task, undisturbed
-        self.complete = {}  # folder of a complete member: SHA-256 of its record
+    def __init__(self, folder, state, generator=None, known=None):
+        self._disk, self._state = Disk(folder), state
+        self._log = folder.with_suffix(".log")
+        self._log.unlink(missing_ok=True)
+        self._generator, self._known = generator, known
+        self._checks = Checks(folder, known and known["exports"])
+        self.facts = {"seconds": {}, "operations": {}}
         self.counts = collections.Counter()
-        self.checks = 0
 
-    @property
-    def kills(self):
-        return sum(number for (_, name, _), number in self.counts.items() if name in ("SIGKILL", "SIGTERM"))
+    def run(self):
+        """Returns what the round counted: a dictionary from `kind/what` to numbers."""
+        folder = self._disk.folder
+        if self._known:
+            put_old_exports(self._state / "calm", folder)
+        for task in list_tasks(folder):
+            faults = task.faults if self._generator else 0
+            for _ in range(MOST_ATTEMPTS):
+                struck, code = self._attempt(task, self._draw(task) if faults else {})
+                faults -= bool(struck)
+                if code == 0:
+                    break
+            else:
+                raise Loss(f"{task.name} does not end well")
+        if self._known:
+            compare(folder, self._state / "calm")
+        return {**self.counts, "checks": self._checks.number}
 
-    def run(self, tasks, disturbed):
-        """Runs tasks, two at a time, each until it has ended well."""
-        waiting, running = list(tasks), []
-        while waiting or running:
-            while waiting and len(running) < WORKERS:
-                task = waiting.pop(0)
-                generator = self.generator if disturbed else None
-                running.append(Attempt(task, generator, self.seconds.get(task.kind, 1.0), self.folder / "log.txt"))
-            time.sleep(0.002)
-            for attempt in list(running):
-                attempt.torture()
-                if attempt.process.poll() is not None:
-                    running.remove(attempt)
-                    if not self.finish(attempt):
-                        waiting.append(attempt.task)
+    def _draw(self, task):
+        """Draws a fault and its moment, as `Attempt` takes them."""
+        draw = self._generator
+        fault = draw.choices(list(SHARES), list(SHARES.values()))[0]
+        if draw.random() < OPERATION_SHARE and self._known["operations"][task.name]:
+            return {"fault": fault, "operation": draw.randint(1, self._known["operations"][task.name])}
+        seconds = draw.uniform(0, self._known["seconds"][task.name])
+        return {"fault": fault, "seconds": seconds, "cold": draw.random() < COLD_SHARE / (1 - OPERATION_SHARE)}
 
-    def finish(self, attempt):
-        """Notes how an attempt ended and checks everything; returns whether the task is done."""
-        code, kind = attempt.process.returncode, attempt.task.kind
+    def _attempt(self, task, fault):
+        """Runs a task once; returns the fault that came over it, or None, and its exit code."""
+        attempt = Attempt(task.arguments, self._disk, self._log, **fault)
+        code = attempt.wait()
+        self._disk.mend()
+        output, name = attempt.output(), fault.get("fault")
+        struck = name if attempt.struck or (name in (KILL, TERMINATE) and code) else None
+        self._check_end(task, struck, code, output)
+        self._checks.run()
+        if struck:
+            self.counts[f"{task.kind}/{struck}"] += 1
+            self.counts[f"{task.kind}/{AT_OPERATION}"] += "operation" in fault
         if code == 0:
-            self.seconds.setdefault(kind, attempt.seconds)
-            self.counts[kind, "ended well", ""] += 1
-        elif attempt.sent and code in (-attempt.signal, 128 + attempt.signal):
-            self.counts[kind, attempt.signal.name, "in a write" if attempt.wrote else ""] += 1
-        else:
-            sys.exit(f"{kind} ended with exit code {code}:\n{attempt.output()[-2000:]}")
-        if "Traceback" in attempt.output():
-            sys.exit(f"{kind} ended with a traceback:\n{attempt.output()[-2000:]}")
-        self.check()
-        if code:
-            moment = ", in a write" if attempt.wrote else ""
-            print(f"{self.kills}: {kind}, {attempt.signal.name} after {attempt.seconds:.1f} s{moment}", flush=True)
-        return code == 0
+            self.counts[f"{task.kind}/{ENDED_WELL}"] += 1
+            if not self._generator:
+                self.facts["seconds"][task.name] = attempt.used
+                self.facts["operations"][task.name] = attempt.operations
+        when = f"before file operation {fault['operation']}" if "operation" in fault else f"{attempt.used:.1f} s"
+        print(f"{self._disk.folder.name}: {task.name}: {struck or 'nothing'}, {when}, code {code}", flush=True)
+        return struck, code
 
-    def check(self):
-        """Exits if a complete member is not whole, or one that was complete is not any more."""
-        for record_path in self.folder.glob("*/experiments/exp_*/*/member.json"):
-            folder = record_path.parent
-            directory.check_files(folder)
-            for path in folder.glob("predictions*.h5"):
-                read_predictions(path)
-            digest = hashlib.sha256(record_path.read_bytes()).hexdigest()
-            if self.complete.setdefault(folder, digest) != digest:
-                sys.exit(f"{folder} was complete, and was changed")
-            self.checks += 1
-        for folder in self.complete:
-            if not directory.is_complete(folder):
-                sys.exit(f"{folder} was complete, and is not any more")
-        for path in self.folder.glob("*/[!.]*.h5"):  # a hidden one is what a kill in a write left behind
-            read_dataset(path)
+    def _check_end(self, task, struck, code, output):
+        right = {
+            KILL: (-9,),
+            TERMINATE: (-15, 143, 0),
+            FULL: (0, 1),
+            READ_ONLY: (0, 1),
+        }.get(struck, (0,))
+        if code not in right:
+            raise Loss(f"{task.name} ended with exit code {code} after {struck}:\n{output[-3000:]}")
+        if code == 1 and _SAYS[struck] not in output:
+            raise Loss(f"{task.name} does not say what is wrong, {struck}:\n{output[-3000:]}")
+        if "Traceback" in output:
+            raise Loss(f"{task.name} ended with a traceback after {struck}:\n{output[-3000:]}")
 
 
-def make_ensemble(torture, name, disturbed):
-    """Ingests, trains and predicts; returns the folder of it all."""
-    folder = torture.folder / name
-    folder.mkdir()
-    experiments = folder / "experiments"
-    lines = gzip.decompress((REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz").read_bytes()).splitlines(
-        keepends=True
+def run_calm(state):
+    """Makes the round that all others are compared with, and the other exports."""
+    calm, old = state / "calm", state / "old"
+    print("a round without faults", flush=True)
+    place = state / "round_0"
+    one = Round(place, state)
+    one.run()
+    calm.with_name("calm.tmp").mkdir()
+    shutil.copytree(place, calm.with_name("calm.tmp"), dirs_exist_ok=True)
+    old.mkdir(exist_ok=True)
+    for task in list_tasks(place):
+        if task.kind == "exporting":
+            arguments = [word.replace("exp_0/", "exp_1/") for word in task.arguments]
+            arguments = [word.replace(f"{place}/network", f"{old}/network") for word in arguments]
+            assert Attempt(arguments, one._disk, state / "old.log").wait() == 0
+    exports = {name: [describe_export(folder / name) for folder in (place, old)] for name in EXPORTS.values()}
+    (state / "known.json").write_text(json.dumps({**one.facts, "exports": exports}, indent=2))
+    one._disk.remove()
+    calm.with_name("calm.tmp").rename(calm)
+
+
+def run_round(state, number):
+    """Runs one round in this process, and leaves what it counted."""
+    known = json.loads((state / "known.json").read_text())
+    place = state / f"round_{number}"
+    one = Round(place, state, random.Random(number), known)
+    counts = one.run()
+    temporary = state / f".{number}.json"
+    temporary.write_text(json.dumps(counts))
+    temporary.rename(state / f"round_{number}.json")
+    one._disk.remove()
+    place.with_suffix(".log").unlink()
+
+
+def read_counts(state):
+    """Returns the numbers of the rounds that have ended, and what they counted together."""
+    total, numbers = collections.Counter(), []
+    for path in state.glob("round_*.json"):
+        total.update(json.loads(path.read_text()))
+        numbers.append(int(path.stem.split("_")[1]))
+    return numbers, total
+
+
+def count_faults(total):
+    return sum(count for name, count in total.items() if name.partition("/")[2] in SHARES)
+
+
+def print_table(state):
+    numbers, total = read_counts(state)
+    heads = [*SHARES, AT_OPERATION, ENDED_WELL]
+    print(f"\n| Struck while | {' | '.join(heads).replace(AT_OPERATION, f'of all, {AT_OPERATION}')} |")
+    print("| --- |" + " --- |" * len(heads))
+    for kind in KINDS:
+        print(f"| {kind} | {' | '.join(str(total[f'{kind}/{head}']) for head in heads)} |")
+    print(f"| all | {' | '.join(str(sum(total[f'{kind}/{head}'] for kind in KINDS)) for head in heads)} |")
+    print(
+        f"\n{count_faults(total):,} faults in {len(numbers)} rounds; {total['checks']:,} checks of members "
+        "found all that were complete whole; the results of each round are, to the bit, those of the calm one"
     )
-    tasks = []
-    for name, kept in (("data", lines), ("other", lines[:-1])):
-        (folder / f"{name}.csv").write_bytes(b"".join(kept))
-        command = ["-m", "fer_ensemble.data", folder / f"{name}.csv", f"--output={folder / f'{name}.h5'}"]
-        tasks.append(Task("ingesting", folder, *command))
-    torture.run(tasks, disturbed)
-    torture.run(
-        [
-            Task(
-                "training",
-                directory.member_folder(experiments, fold, "cnn_0"),
-                *["model_train.py", *SETTINGS, f"--fold={fold}"],
-                *[f"--data={folder / 'data.h5'}", f"--experiments={experiments}"],
-            )
-            for fold in range(4)
-        ],
-        disturbed,
-    )
-    torture.run(
-        [
-            Task(
-                "predicting",
-                folder,
-                *["predict.py", f"--ensemble={experiments}", "--runs=cnn_0", f"--data={folder / 'other.h5'}"],
-                *[f"--splits={split}", f"--output={folder / f'results_{split}'}"],
-            )
-            for split in ("PublicUse", "PrivateUse")
-        ],
-        disturbed,
-    )
-    return folder
 
 
-def compare(folder, calm):
-    """Exits if the results are not, to the bit, those of the run without kills."""
-    for name in ("data.h5", "other.h5"):
-        if read_dataset(folder / name).fingerprint != read_dataset(calm / name).fingerprint:
-            sys.exit(f"{folder / name} is not {calm / name}")
-    for path in sorted(calm.glob("experiments/exp_*/*/predictions*.h5")):
-        ours, theirs = read_predictions(folder / path.relative_to(calm))[0], read_predictions(path)[0]
-        for part in theirs:
-            if not np.array_equal(ours[part].probabilities, theirs[part].probabilities):
-                sys.exit(f"{folder / path.relative_to(calm)} has other probabilities than {path}")
-    for path in sorted(calm.glob("results_*/predictions.csv")):
-        if (folder / path.relative_to(calm)).read_bytes() != path.read_bytes():
-            sys.exit(f"{folder / path.relative_to(calm)} is not {path}")
+def clear(state):
+    """Removes what rounds left that were broken off."""
+    for place in state.glob("round_*"):
+        if place.is_dir():
+            while place.is_mount():
+                unmount(place)
+            place.rmdir()
+    shutil.rmtree(state / "calm.tmp", ignore_errors=True)
+
+
+def fork(function, *arguments):
+    """Runs a function in a process of its own; returns its number."""
+    sys.stdout.flush()
+    process = os.fork()
+    if process:
+        return process
+    code = 1
+    try:
+        function(*arguments)
+        code = 0
+    except (Loss, RuntimeError) as loss:
+        print(f"LOST: {loss}", flush=True)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(code)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kills", type=int, default=100, help="how many faults there are to be in all")
+    parser.add_argument("--state", type=pathlib.Path, required=True)
+    parser.add_argument("--at_a_time", type=int, default=1, help="rounds")
     options = parser.parse_args()
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="torture-"))
+    state = options.state.resolve()
+    state.mkdir(parents=True, exist_ok=True)
+    clear(state)
+    import_victims()
+    if not (state / "calm").exists():
+        _, status = os.waitpid(fork(run_calm, state), 0)
+        if status:
+            sys.exit("the round without faults failed")
+    running, failed = {}, False
     began = time.monotonic()
-    torture = Torture(folder, random.Random(options.seed))
-    print(f"in {folder}: a run without kills", flush=True)
-    calm = make_ensemble(torture, "calm", disturbed=False)
-    torture.counts.clear()
-    rounds = 0
-    while torture.kills < options.kills:
-        rounds += 1
-        compare(make_ensemble(torture, f"round_{rounds}", disturbed=True), calm)
-    print("\n| Killed while | SIGKILL | of these in a write | SIGTERM | of these in a write | ended well |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for kind in ("ingesting", "training", "predicting"):
-        cells = [
-            torture.counts[kind, name, ""] + torture.counts[kind, name, "in a write"] if not where
-            else torture.counts[kind, name, where]
-            for name in ("SIGKILL", "SIGTERM")
-            for where in ("", "in a write")
-        ]  # fmt: skip
-        print(f"| {kind} | {' | '.join(map(str, cells))} | {torture.counts[kind, 'ended well', '']} |")
-    print(
-        f"\n{torture.kills} kills in {rounds} rounds and {(time.monotonic() - began) / 60:.0f} minutes; "
-        f"{torture.checks} checks of complete members found all of them whole; "
-        "probabilities of every round are, bit for bit, those of the run without kills"
-    )
-    shutil.rmtree(folder)
+    while running or not failed:
+        numbers, total = read_counts(state)
+        enough = count_faults(total) >= options.kills
+        while not enough and not failed and len(running) < options.at_a_time:
+            number = next(n for n in range(1, 10**6) if n not in numbers and n not in running.values())
+            running[fork(run_round, state, number)] = number
+        if not running:
+            break
+        process, status = os.wait()
+        running.pop(process)
+        failed = failed or status != 0
+        print_table(state)
+        print(f"{(time.monotonic() - began) / 60:.0f} minutes", flush=True)
+    if failed:
+        sys.exit("something was lost: see above")
+    print_table(state)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 """Files that are there whole or not at all."""
 
 import contextlib
+import ctypes
 import hashlib
 import os
 import pathlib
+import shutil
 import uuid
 from collections.abc import Iterator
+
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # see renameat2(2)
 
 
 @contextlib.contextmanager
@@ -39,6 +43,35 @@ def write_text(path: pathlib.Path, text: str) -> None:
     """Writes a text file whole."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def replace_folder(new: pathlib.Path, path: pathlib.Path) -> None:
+    """Moves a folder to `path`; one that is there already is removed.
+
+    On Linux the two change places in one step, as most file systems can. Where that cannot be, there is none for
+    an instant, and the old one stands beside `new` until the new one is in its place.
+
+    Args:
+        new: Folder in the same file system as `path`.
+        path: Where it is to be.
+    """
+    if not path.exists():
+        new.replace(path)
+        return
+    old = new
+    if not _exchange(new, path):
+        old = new.with_name(f"{new.name}.old")
+        path.replace(old)
+        new.replace(path)
+    shutil.rmtree(old)
+
+
+def _exchange(one, other):
+    """Has two paths change places; returns whether that could be."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None) if os.name == "posix" else None
+    return rename is not None and not rename(
+        _AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE
+    )
 
 
 def hash_file(path: str | os.PathLike) -> str:

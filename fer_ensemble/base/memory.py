@@ -1,17 +1,25 @@
 """Telling how much memory something takes before it is tried."""
 
+import os
 import pathlib
+from collections.abc import Iterator
 
 from fer_ensemble.base.errors import UserError
 
+# Where Linux keeps the control groups of memory, of version 2 and of version 1, and what their files are called.
+_GROUPS = {
+    "": ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    "memory": ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
+
 
 def free_memory() -> int | None:
-    """Returns the bytes of memory that can still be taken, or None where the system does not say (not Linux)."""
-    try:
-        text = pathlib.Path("/proc/meminfo").read_text(encoding="ascii")
-        return int(text.partition("MemAvailable:")[2].split()[0]) * 1024
-    except (OSError, ValueError, IndexError):
-        return None
+    """Returns the bytes of memory that this process can still take, or None where the system does not say.
+
+    It is the least of what is free on the machine, of what SLURM or a container leave (control groups), and of
+    what `ulimit -v` leaves. Linux only.
+    """
+    return min((*_free_on_machine(), *_free_in_groups(), *_free_of_address_space()), default=None)
 
 
 def check_memory(size: int, what: str) -> None:
@@ -19,6 +27,50 @@ def check_memory(size: int, what: str) -> None:
     free = free_memory()
     if free is not None and size > free:
         raise UserError(
-            f"{what} take {size / 1e9:.1f} GB of memory. Received: {free / 1e9:.1f} GB that are free. "
+            f"{what} take {size / 1e9:.1f} GB of memory. Received: {max(free, 0) / 1e9:.1f} GB that are free. "
             "Take a machine with more, or fewer images."
         )
+
+
+def _free_on_machine() -> Iterator[int]:
+    try:
+        text = pathlib.Path("/proc/meminfo").read_text(encoding="ascii")
+        yield int(text.partition("MemAvailable:")[2].split()[0]) * 1024
+    except (OSError, ValueError, IndexError):
+        return
+
+
+def _free_in_groups() -> Iterator[int]:
+    try:
+        lines = pathlib.Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, place = line.split(":", 2)
+        if "memory" in controllers.split(",") or not controllers:
+            root, limit, use, cache = _GROUPS["memory" if controllers else ""]
+            # In a container the place may be that which the host sees; then the root is the container's own.
+            group = pathlib.Path(root, place.lstrip("/"))
+            for folder in (group, *group.parents):
+                yield from _free_in_group(folder, limit, use, cache)
+
+
+def _free_in_group(folder, limit, use, cache):
+    try:
+        most, used = int((folder / limit).read_text()), int((folder / use).read_text())
+        kept = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        yield most - used + int(kept[cache])  # files that were read give way
+    except (OSError, ValueError, KeyError):  # no such group, or no limit: "max"
+        return
+
+
+def _free_of_address_space() -> Iterator[int]:
+    try:
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit != resource.RLIM_INFINITY:
+            pages = int(pathlib.Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            yield limit - pages * os.sysconf("SC_PAGE_SIZE")
+    except (ImportError, OSError, ValueError, IndexError):
+        return

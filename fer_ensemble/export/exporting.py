@@ -4,12 +4,11 @@ import dataclasses
 import json
 import os
 import pathlib
-import shutil
 import tempfile
 
 import numpy as np
 
-from fer_ensemble.base.atomic_files import write_text
+from fer_ensemble.base.atomic_files import replace_folder, write_text
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import PUBLIC_TEST, TRAINING, Dataset
 from fer_ensemble.export import runtimes
@@ -147,11 +146,14 @@ def export(
         facts = json.dumps({**source.facts, "quantize": quantize}, indent=2) + "\n"
         if format == "savedmodel":
             write_text(written / FACTS_NAME, facts)
-            if output.exists():
-                shutil.rmtree(output)
-        elif format != "onnx":  # which has them inside
-            write_text(output.with_name(f"{output.name}.json"), facts)
-        written.replace(output)
+            replace_folder(written, output)
+        elif format == "onnx":  # which has them inside
+            written.replace(output)
+        else:  # at no moment may old facts stand beside a new network
+            beside = output.with_name(f"{output.name}.json")
+            beside.unlink(missing_ok=True)
+            written.replace(output)
+            write_text(beside, facts)
     return comparison
 
 

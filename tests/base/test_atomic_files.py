@@ -1,8 +1,10 @@
 import errno
 import hashlib
+import sys
 
 import pytest
 
+from fer_ensemble.base import atomic_files
 from fer_ensemble.base.atomic_files import hash_file, replacing, write_text
 
 
@@ -92,3 +94,31 @@ def test_the_hash_is_sha_256(tmp_path):
     content = bytes(range(256)) * 10_000  # more than one block
     path.write_bytes(content)
     assert hash_file(path) == hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """An old folder in its place, and a new one."""
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    return tmp_path / "new", tmp_path / "old"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes Linux")
+def test_two_folders_change_places_in_one_step(folders):
+    assert atomic_files._exchange(*folders)
+    assert [(folder / "file").read_text() for folder in folders] == ["old", "new"]
+    assert not atomic_files._exchange(folders[0], folders[1].with_name("none"))
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_a_folder_takes_the_place_of_another(folders, exchange, monkeypatch):
+    if not exchange:  # as on a file system that cannot, and elsewhere than on Linux
+        monkeypatch.setattr(atomic_files, "_exchange", lambda *paths: False)
+    new, old = folders
+    atomic_files.replace_folder(new, old)
+    assert names(old.parent) == ["old"] and (old / "file").read_text() == "new"
+    old.rename(new)
+    atomic_files.replace_folder(new, old)  # there is none
+    assert names(old.parent) == ["old"] and (old / "file").read_text() == "new"

@@ -1,4 +1,5 @@
 import pathlib
+import textwrap
 
 import pytest
 
@@ -19,3 +20,45 @@ def test_both_commands_take_every_flag_file(python, tmp_path, path):
     model = [line for line in path.read_text().splitlines() if line.startswith("--model=")]
     lines = [line for line in several.stdout.splitlines() if "fer_ensemble train" in line]
     assert lines and all(flag in line for flag in model for line in lines)
+
+
+# absl keeps its flags in one place for the whole process: so one of its own.
+ANY_FLAG_FILE = textwrap.dedent(
+    """
+    import contextlib, io, pathlib, sys
+    from absl import flags
+    from hypothesis import given, strategies as st
+    from fer_ensemble.commands import edge, train
+    from tests.any_bytes import few, within_memory
+
+    path = pathlib.Path(sys.argv[1])
+    train.define_flags()
+    names = st.sampled_from((*flags.FLAGS, "flagfile", "no", "undefok", "help"))
+    values = st.text(max_size=9) | st.integers().map(str) | st.just(str(path)) | st.just("none")
+    flag = st.builds("{}{}={}".format, st.sampled_from(("--", "-", "", "--no")), names, values)
+    lines = st.lists(flag | st.text(max_size=20), max_size=5).map("\\n".join)
+
+    @few
+    @given(st.binary(max_size=99) | lines.map(lambda text: text.encode("utf-8", "replace")))
+    def check(content):
+        path.write_bytes(content)
+        flags.FLAGS.unparse_flags()
+        said = io.StringIO()
+        with within_memory(), contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            try:
+                assert edge._parse_flags(["tool", f"--flagfile={path}"]) is not None
+                edge.settings_from_flags(train.TrainingSettings)
+            except edge.UserError:
+                return
+            except SystemExit as ended:
+                assert ended.code in (0, 1)
+                assert b"help" in content or said.getvalue().count("\\n") == 1, said.getvalue()
+
+    check()
+    """
+)
+
+
+def test_whatever_a_flag_file_holds_it_is_flags_or_one_line(python, tmp_path):
+    result = python("-c", ANY_FLAG_FILE, tmp_path / "any.flags")
+    assert result.returncode == 0, result.stderr

@@ -1,20 +1,15 @@
-"""Whatever bytes come as --data: a data set, or one UserError, within bounds of memory (Hypothesis).
-
-Quick, and the same examples in each run. EXAMPLES=5000 looks further, at others each time.
-"""
+"""Whatever bytes come as --data: a data set, or one UserError, within bounds of memory (Hypothesis)."""
 
 import gzip
 import io
-import os
 import pathlib
-import resource
 import tarfile
 import tempfile
 import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -26,21 +21,13 @@ from fer_ensemble.data.readers.csv_rows import MAXIMUM_LINE, read_header, read_r
 from fer_ensemble.data.readers.pictures import read_picture
 from fer_ensemble.data.store import convert_inputs, is_hdf5, read_dataset
 from fer_ensemble.data.summary import describe_dataset
+from tests.any_bytes import damaged, few, within_memory
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:string or file could not be read"),  # NumPy's, of bad pixels
     pytest.mark.filterwarnings("ignore::UserWarning:PIL"),  # of damaged pictures
     pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning"),  # zipfile's, when the archives are made
 ]
-EXAMPLES = int(os.environ.get("EXAMPLES", 0))
-few = settings(
-    max_examples=EXAMPLES or 60,
-    derandomize=not EXAMPLES,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-MEMORY = 1_000_000  # kB that reading anything here may add
 
 
 def picture(form="PNG", size=(9, 7), mode="RGB", **options):
@@ -104,28 +91,6 @@ PICTURE_FILES = {
 }
 
 
-@st.composite
-def damaged(draw, whole):
-    """One of the whole files, of which some bytes are overwritten, left out, repeated or cut off."""
-    content = bytearray(draw(st.sampled_from(whole)))
-    for _ in range(draw(st.integers(1, 4))):
-        position = draw(st.integers(0, len(content)) | st.integers(0, min(len(content), 200)))
-        length = draw(st.integers(0, 40))
-        kind = draw(st.sampled_from(("overwrite", "insert", "remove", "repeat", "cut")))
-        if kind == "overwrite":
-            new = draw(st.binary(max_size=8) | st.sampled_from((b"\xff" * 8, bytes(8), b"\x7f\xff\xff\xff")))
-            content[position : position + len(new)] = new
-        elif kind == "insert":
-            content[position:position] = draw(st.binary(max_size=40))
-        elif kind == "remove":
-            del content[position : position + length]
-        elif kind == "repeat":
-            content[position:position] = content[position : position + length] * 3
-        else:
-            del content[position:]
-    return bytes(content)
-
-
 def anything(*beginnings):
     """Any bytes, behind one of the beginnings by which a kind of file is known."""
     return st.builds(bytes.__add__, st.sampled_from((b"", *beginnings)), st.binary(max_size=2000))
@@ -136,15 +101,18 @@ def read(content, skip=False):
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "input")
         path.write_bytes(content)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return read_input(path, skip)
+
+
+def read_input(path, skip=False):
+    """As `read`, but a file or folder that is there."""
+    with within_memory():
         try:
             dataset = read_dataset(path) if is_hdf5(path) else convert_inputs([path], BadRows(skip))
         except UserError as error:
             assert str(path) in str(error) or "Expected" in str(error)
-            dataset = None
-        else:
-            assert describe_dataset(dataset)
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MEMORY
+            return None
+        assert describe_dataset(dataset)
         return dataset
 
 
@@ -212,3 +180,28 @@ def test_any_names_in_an_archive_are_a_data_set_or_one_error(files):
     files = {name: content for name, content in files.items() if name.encode("utf-8", "replace").decode() == name}
     read(packed(files), skip=True)
     read(tarred(files), skip=True)
+
+
+@few
+@given(
+    st.dictionaries(
+        st.lists(st.sampled_from(("train", "test", "happy", "bored", "é\udcff", "a.zip", "1")), max_size=3).map(
+            tuple
+        ),
+        st.sampled_from((*PICTURE_FILES.values(), *WHOLE.values(), b"", b"none"))
+        | damaged(list(PICTURE_FILES.values()))
+        | st.none(),
+        max_size=6,
+    ),
+    st.booleans(),
+)
+def test_a_folder_of_anything_is_a_data_set_or_one_error(files, skip):
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (parts, content) in enumerate(files.items()):
+            place = pathlib.Path(folder, *parts)
+            place.mkdir(parents=True, exist_ok=True)
+            if content is None:
+                (place / f"{number}.png").symlink_to("nowhere")
+            else:
+                (place / f"{number}.png").write_bytes(content)
+        read_input(pathlib.Path(folder), skip)

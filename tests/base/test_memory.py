@@ -1,0 +1,54 @@
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.memory import check_memory, free_memory
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+GROUPS = pathlib.Path("/sys/fs/cgroup/memory")  # those of version 1, which anybody may make who is root
+
+
+def test_what_is_free_is_less_than_there_is():
+    assert 0 < free_memory() <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_what_does_not_fit_is_told_with_its_size():
+    check_memory(1000, "Nine faces")
+    with pytest.raises(
+        UserError, match=r"^Nine faces take 1000000\.0 GB of memory\. Received: \d+\.\d GB that are"
+    ):
+        check_memory(10**15, "Nine faces")
+
+
+def test_a_limit_of_the_address_space_counts(python):
+    code = """
+import resource
+from fer_ensemble.base.memory import free_memory
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+print(free_memory())
+"""
+    assert 0 < int(python("-c", code).stdout) < 1 << 30
+
+
+@pytest.fixture
+def group():
+    """A control group of 500 MB, as SLURM makes one for --mem."""
+    folder = GROUPS / f"fer-ensemble-{os.getpid()}"
+    try:
+        folder.mkdir()
+        (folder / "memory.limit_in_bytes").write_text("500000000")
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    yield folder
+    folder.rmdir()
+
+
+def test_a_limit_of_a_control_group_counts(group):
+    code = "from fer_ensemble.base.memory import free_memory; print(free_memory())"
+    command = f'echo $$ > {group}/cgroup.procs && exec "$0" -c "{code}"'
+    result = subprocess.run(["sh", "-c", command, sys.executable], capture_output=True, text=True, check=True)
+    assert 0 < int(result.stdout) < 500_000_000

@@ -19,9 +19,11 @@ from fer_ensemble.ensemble import ensemble_file
 from fer_ensemble.members import directory
 from fer_ensemble.members.predictions import read_predictions
 
-SETTINGS = ["--deterministic", "--width=4", "--input_size=16", "--epochs=2", "--batch_size=16", "--dropout=0.1"]
-SETTINGS += ["--ema=0.9"]
+MODEL, RUN = "cnn4", "cnn4_0"
+SETTINGS = ["--deterministic", "--width=4", "--input_size=16", "--epochs=3", "--batch_size=32", "--dropout=0.1"]
+SETTINGS += ["--optimizer=sgd", "--warmup=0"]
 KINDS = ("ingesting", "training", "launching", "predicting", "sweeping", "exporting")
+EXPORTS = {"onnx": "network.onnx", "savedmodel": "network_savedmodel"}
 
 
 class Loss(Exception):
@@ -58,39 +60,29 @@ def list_tasks(folder: pathlib.Path) -> list[Task]:
         (folder / f"{name}.csv").write_bytes(b"".join([header, *kept]))
     experiments, data = folder / "experiments", folder / "data.h5"
     common = [*SETTINGS, f"--data={data}", f"--experiments={experiments}"]
-    predict = ["predict.py", f"--ensemble={experiments}", "--runs=cnn_0", f"--data={folder / 'other.h5'}"]
-    convert, member = ["-m", "fer_ensemble.data"], directory.member_folder(experiments, 0, "cnn_0")
-    export = ["-m", "fer_ensemble", "export", str(member), f"--data={data}"]
+    convert = ["-m", "fer_ensemble.data"]
+    train = ["model_train.py", f"--model={MODEL}", *common]
+    launch = ["-m", "fer_ensemble.launch", f"--runs={RUN}", "--cpu_workers=1", *common]
+    predict = ["predict.py", f"--ensemble={experiments}", f"--runs={RUN}", f"--data={folder / 'other.h5'}"]
+    sweep = ["sweep.py", f"--model={MODEL}", "--search=learning_rate=log:1e-3:1e-1", "--trials=2", *common]
+    export = ["-m", "fer_ensemble", "export", str(directory.member_folder(experiments, 0, RUN)), f"--data={data}"]
     return [
         *(
             Task(name, "ingesting", [*convert, f"{folder / name}.csv", f"--output={folder / name}.h5"], 3)
             for name in ("data", "other")
         ),
-        *(Task(f"fold {fold}", "training", ["model_train.py", *common, f"--fold={fold}"], 7) for fold in (0, 1)),
-        Task("launch", "launching", ["-m", "fer_ensemble.launch", *common, "--runs=cnn_0", "--cpu_workers=1"], 5),
+        *(Task(f"fold {fold}", "training", [*train, f"--fold={fold}"], 7) for fold in (0, 1)),
+        Task("launch", "launching", launch, 5),
         *(
             Task(split, "predicting", [*predict, f"--splits={split}", f"--output={folder / split}"], 4)
             for split in ("PublicUse", "PrivateUse")
         ),
-        Task(
-            "sweep",
-            "sweeping",
-            ["sweep.py", *common, "--search=learning_rate=log:1e-3:1e-1", "--trials=2", "--prune=none"],
-            4,
-        ),
+        Task("sweep", "sweeping", sweep, 4),
         *(
-            Task(
-                kind,
-                "exporting",
-                [*export, f"--format={kind}", f"--output={folder / name}"],
-                4,
-            )
+            Task(kind, "exporting", [*export, f"--format={kind}", f"--output={folder / name}"], 4)
             for kind, name in EXPORTS.items()
         ),
-    ]  # fmt: skip
-
-
-EXPORTS = {"onnx": "network.onnx", "savedmodel": "network_savedmodel"}
+    ]
 
 
 class Checks:

@@ -27,7 +27,7 @@ def check_memory(size: int, what: str) -> None:
     free = free_memory()
     if free is not None and size > free:
         raise UserError(
-            f"{what} take {size / 1e9:.1f} GB of memory. Received: {max(free, 0) / 1e9:.1f} GB that are free. "
+            f"{what} take {size / 1e6:,.0f} MB of memory. Received: {max(free, 0) / 1e6:,.0f} MB that are free. "
             "Take a machine with more, or fewer images."
         )
 

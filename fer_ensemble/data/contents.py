@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.memory import check_memory
 from fer_ensemble.data.classes import parse_classes
 from fer_ensemble.data.dataset import IMAGE_SIZE, SPLITS, UNLABELLED, VOTE_NAMES, Dataset
 
@@ -90,6 +91,7 @@ def select_classes(dataset: Dataset, classes: str | Iterable[str]) -> Dataset:
         raise UserError(
             f"`classes` must leave labelled images. Received: {', '.join(names)}, of which there are none."
         )
+    check_memory(dataset.images[:1].nbytes * int(keep.sum()), f"{keep.sum():,} faces of {', '.join(names)}")
     votes = None if dataset.votes is None else dataset.votes[keep]
     arrays = (dataset.images[keep], labels[keep], dataset.usage[keep], dataset.rows[keep])
     return make_dataset(*arrays, names, votes, dataset.made_splits)

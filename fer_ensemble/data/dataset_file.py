@@ -1,5 +1,6 @@
 """The data set as one HDF5 file: writing, and reading with checks."""
 
+import errno
 import io
 import json
 import os
@@ -161,11 +162,11 @@ def read_attributes(path: str | os.PathLike) -> dict:
     if not path.is_file():
         raise UserError(f"{path}: expected a .h5 file. Received: something that is no file.")
     try:
-        check_texts(path)
+        _check_texts(path)
         with _open(path) as file:
             names = ("format", "fingerprint", "made_splits", *_JSON)
             attributes = {name: file.attrs[name] for name in names if name in file.attrs}
-    except MemoryError:
+    except (UserError, MemoryError):
         raise
     except Exception as error:
         raise UserError(
@@ -185,6 +186,15 @@ def read_attributes(path: str | os.PathLike) -> dict:
         raise UserError(
             f"{path}: expected a data set with its names. Received: {problem}. {_remake(path)}"
         ) from error
+
+
+def _check_texts(path):
+    try:
+        check_texts(path)
+    except OSError as error:  # it looks at the whole file at once
+        if error.errno == errno.ENOMEM:
+            check_memory(path.stat().st_size, f"{path}: its bytes")
+        raise
 
 
 def _open(path):

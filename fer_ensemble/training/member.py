@@ -11,6 +11,7 @@ from fer_ensemble import __version__
 from fer_ensemble.base import stop_signals
 from fer_ensemble.base.atomic_files import hash_file, replacing
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.memory import check_memory
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, UNLABELLED
 from fer_ensemble.data.folds import MAXIMUM_FOLDS
 from fer_ensemble.data.store import load_dataset, resolve_dataset
@@ -94,6 +95,9 @@ def train_member(settings: TrainingSettings, options: TrainingOptions) -> None:
 
 
 def _train(settings, options, folder, dataset, path, own, held_out, identity):
+    # Beside the data set itself: those to train on, once more on the device, and those held out.
+    size = dataset.images[0].nbytes * (2 * len(own) + len(held_out))
+    check_memory(size, f"{folder}: {len(own):,} images to train on, {len(held_out):,} held out")
     if settings.deterministic:
         make_deterministic()
     from fer_ensemble.members.predictions import predict_parts, write_predictions

@@ -19,7 +19,7 @@ def test_what_is_free_is_less_than_there_is():
 def test_what_does_not_fit_is_told_with_its_size():
     check_memory(1000, "Nine faces")
     with pytest.raises(
-        UserError, match=r"^Nine faces take 1000000\.0 GB of memory\. Received: \d+\.\d GB that are"
+        UserError, match=r"^Nine faces take 1,000,000,000 MB of memory\. Received: [\d,]+ MB that are"
     ):
         check_memory(10**15, "Nine faces")
 

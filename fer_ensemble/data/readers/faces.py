@@ -48,7 +48,7 @@ class GrowingImages:
         """Adds one image, `(2304,)` or `(48, 48)`, grey values 0..255."""
         if self.count == len(self._images):
             capacity = self.count + self.count // 2
-            check_memory((capacity - self.count) * BYTES, f"{capacity:,} faces")
+            check_memory((capacity - self.count) * BYTES, f"{capacity - self.count:,} more faces")
             self._images.resize((capacity, BYTES), refcheck=False)
         self._images[self.count] = pixels.reshape(-1)
         self.count += 1

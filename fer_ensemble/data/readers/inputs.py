@@ -8,6 +8,7 @@ import numpy as np
 
 from fer_ensemble.base.counter import Progress
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.memory import check_memory
 from fer_ensemble.data.classes import order_classes
 from fer_ensemble.data.dataset import (
     CLASS_NAMES,
@@ -22,7 +23,7 @@ from fer_ensemble.data.readers.archives import walk_files
 from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.readers.csv_files import label_column, read_faces
 from fer_ensemble.data.readers.csv_rows import split_header
-from fer_ensemble.data.readers.faces import Faces
+from fer_ensemble.data.readers.faces import BYTES, Faces
 from fer_ensemble.data.readers.image_folders import is_image, read_images
 from fer_ensemble.data.readers.votes import read_votes
 
@@ -190,6 +191,8 @@ def _put_together(parts):
                 source.usage = np.full(len(source.rows), TRAINING, np.uint8)
     if len(sources) == 1:
         return sources[0]
+    count = sum(len(source.images) for source in sources)
+    check_memory(count * BYTES, f"{count:,} faces of {len(sources)} sources")  # beside what each of them has
     class_names = order_classes([name for source in sources for name in _occurring(source)])
     starts = np.cumsum([0] + [source.row_count for source in sources])
     return Faces(

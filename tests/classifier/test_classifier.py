@@ -7,14 +7,14 @@ import pytest
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.classifier.classifier import load
-from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces.drawn_pictures import compose_picture
+from tests.drawn import sample_faces
 
 
 @pytest.fixture(scope="module")
 def picture():
     """Two drawn faces, the larger one on the right."""
-    faces = draw_sample()[0][:2]
+    faces = sample_faces()[:2]
     large = compose_picture(faces[1:], [(300, 20)], (640, 360), 6)
     small = compose_picture(faces[:1], [(20, 100)], (300, 360), 4)
     large[:, :300] = small
@@ -64,7 +64,7 @@ def test_a_picture_without_a_face_has_none(classifier):
 
 
 def test_whole_pictures_are_faces_when_asked_for(classifier):
-    face = draw_sample()[0][0]
+    face = sample_faces()[0]
     (found,) = classifier.find_faces(face, faces="whole")
     np.testing.assert_array_equal(found.crop, face)
     assert found.box == (0, 0, 48, 48)

@@ -9,9 +9,9 @@ import sys
 import PIL.Image
 import pytest
 
-from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces.drawn_pictures import compose_picture
 from fer_ensemble.faces.video_writing import write_video
+from tests.drawn import sample_faces
 
 pytest.importorskip("pandas", reason="one example is of pandas")
 pytest.importorskip("av", reason="one example is of a video")
@@ -19,7 +19,7 @@ PAGE = pathlib.Path(__file__).parents[2] / "docs" / "label.md"
 
 
 def test_the_examples_run(tmp_path):
-    faces = draw_sample()[0]
+    faces = sample_faces()
     picture = compose_picture(faces[:2], [(20, 10), (280, 20)], (500, 240))
     (tmp_path / "holidays").mkdir()
     PIL.Image.fromarray(picture).save(tmp_path / "party.jpg", quality=95)

@@ -8,14 +8,14 @@ import pytest
 from fer_ensemble.classifier.classifier import load
 from fer_ensemble.classifier.labelled_video import label_frames
 from fer_ensemble.classifier.video_summary import VideoSummary
-from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces.annotated_video import annotate_video
 from fer_ensemble.faces.drawn_pictures import compose_picture
 from fer_ensemble.faces.video_writing import write_video
 from fer_ensemble.report.video_page import format_video_page
+from tests.drawn import sample_faces
 
 av = pytest.importorskip("av", reason="reads and writes videos")
-FACES = draw_sample()[0]
+FACES = sample_faces()
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import fer_ensemble
-from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces.drawn_pictures import compose_picture
+from tests.drawn import sample_faces
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def test_the_astronaut_is_one_face_and_happy(classifier):
 
 def test_found_faces_show_what_the_untouched_ones_show_where_it_is_sure_of_them(classifier):
     """Where it is sure: of half of the drawn faces, which are not drawn in FER2013's frame, it is not."""
-    faces = draw_sample()[0][:60]
+    faces = sample_faces()[:60]
     untouched = classifier.predict(faces)
     sure = untouched.max(axis=1) >= classifier.unsure_below
     same = []
@@ -33,6 +33,6 @@ def test_found_faces_show_what_the_untouched_ones_show_where_it_is_sure_of_them(
 
 
 def test_the_same_picture_gives_the_same_answer(classifier):
-    picture = compose_picture(draw_sample()[0][:3], [(0, 0), (200, 10), (420, 30)], (640, 240))
+    picture = compose_picture(sample_faces()[:3], [(0, 0), (200, 10), (420, 30)], (640, 240))
     first, second = ([face.to_record() for face in classifier.find_faces(picture)] for _ in range(2))
     assert first == second and len(first) == 3

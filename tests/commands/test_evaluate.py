@@ -2,8 +2,11 @@
 
 import csv
 import json
+import shutil
 
 import pytest
+
+from fer_ensemble.data.bundled import SAMPLE_FILE
 
 ADAPTER = """
 import numpy as np
@@ -41,11 +44,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(folder):
-    from fer_ensemble.data.drawn_faces import draw_sample, write_csv
-
-    path = folder / "sample.csv.gz"
-    write_csv(path, *draw_sample(seed=0))
-    return path
+    return shutil.copy(SAMPLE_FILE, folder)
 
 
 @pytest.fixture(scope="module")

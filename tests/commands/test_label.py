@@ -17,10 +17,10 @@ from fer_ensemble.base.errors import EXPECTED_ERRORS, UserError
 from fer_ensemble.commands.label import LabelOptions
 from fer_ensemble.commands.label_inputs import list_inputs
 from fer_ensemble.commands.label_run import label as run_label
-from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces.drawn_pictures import compose_picture
+from tests.drawn import sample_faces
 
-FACES = draw_sample()[0]
+FACES = sample_faces()
 
 
 @pytest.fixture(scope="module")

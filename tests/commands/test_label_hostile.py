@@ -12,11 +12,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces.drawn_pictures import compose_picture
 from fer_ensemble.faces.video_writing import write_video
+from tests.drawn import sample_faces
 
-GOOD = compose_picture(draw_sample()[0][:1], [(40, 20)], (280, 240))
+GOOD = compose_picture(sample_faces()[:1], [(40, 20)], (280, 240))
 
 
 def encode(kind, picture=GOOD, **options):

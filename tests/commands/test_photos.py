@@ -5,8 +5,8 @@ import PIL.Image
 import pytest
 
 from fer_ensemble.commands.photos import check_photos, report_photos
-from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces.drawn_pictures import compose_picture
+from tests.drawn import sample_faces
 
 
 class Ensemble:
@@ -21,7 +21,7 @@ class Ensemble:
 
 
 def test_photos_go_the_way_of_label_with_the_views_that_were_asked_for(tmp_path, capsys):
-    picture = compose_picture(draw_sample()[0][:2], [(10, 10), (260, 30)], (480, 240))
+    picture = compose_picture(sample_faces()[:2], [(10, 10), (260, 30)], (480, 240))
     PIL.Image.fromarray(picture).save(tmp_path / "two.png")
     assert report_photos(Ensemble(), [tmp_path], tmp_path / "out", "flip") == 0
     with (tmp_path / "out" / "photos.csv").open(newline="") as file:

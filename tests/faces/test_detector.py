@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces.detector import DetectorSettings, FaceDetector, overlap
 from fer_ensemble.faces.drawn_pictures import compose_picture
+from tests.drawn import sample_faces
 
-FACES = draw_sample()[0][:168]
+FACES = sample_faces()[:168]
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces.found import FoundFace
 from fer_ensemble.faces.tracking import LOST_AFTER, Smoother, Tracker
+from tests.drawn import sample_faces
 
-FACES = draw_sample()[0][:8]
+FACES = sample_faces()[:8]
 
 
 def at(number, x, y=100.0, size=80.0):

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from fer_ensemble.base.errors import MissingPackageError
-from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces import yunet
 from fer_ensemble.faces.drawn_pictures import compose_picture
+from tests.drawn import sample_faces
 
-FACES = draw_sample()[0][:10]
+FACES = sample_faces()[:10]
 
 
 @pytest.mark.parametrize("size", [(640, 480), (333, 257)], ids=str)

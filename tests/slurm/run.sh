@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
-# Trains a tiny ensemble with a real SLURM, and troubles on the way: `bash tests/slurm/run.sh`. Some minutes.
+# Trains a tiny ensemble with a real SLURM, and troubles on the way: `bash tests/slurm/run.sh`. Some minutes; with
+# `--long`, 64 members and more troubles: half an hour.
 #
-# It installs SLURM's programs where apt can, starts a SLURM of one node in a temporary folder, and stops it in the end.
-# Where that cannot be, it says why and counts as passed. Flags go to pytest.
+# It installs SLURM's programs where apt can, starts a SLURM of three nodes in a temporary folder, and stops it in the
+# end. Where that cannot be, it says why and counts as passed. Other flags go to pytest.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 source environment.sh
+
+scenarios=(tests/slurm/scenario.py)
+if [[ ${1:-} == --long ]]; then
+    scenarios+=(tests/slurm/scenario_long.py)
+    shift
+fi
 
 skip() {
     echo "tests/slurm: skipped: $*"
@@ -24,9 +31,14 @@ if ! have_slurm; then
         slurmctld slurmd slurm-client munge; } >/dev/null 2>&1 || skip "apt-get could not install slurmctld, slurmd and munge"
 fi
 
+# Where it is, the nodes share a folder as on a network; where not, as on one disk.
+if ((${#scenarios[@]} > 1)) && ! command -v bindfs >/dev/null && command -v apt-get >/dev/null; then
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends bindfs; } >/dev/null 2>&1 || true
+fi
+
 choose_python requirements-dev.txt
 folder=$(mktemp -d)
-trap 'bash tests/slurm/node.sh stop "$folder" && rm -rf -- "$folder"' EXIT
-bash tests/slurm/node.sh start "$folder"
+trap 'bash tests/slurm/cluster.sh stop "$folder" && rm -rf -- "$folder"' EXIT
+bash tests/slurm/cluster.sh start "$folder"
 export SLURM_CONF=$folder/slurm.conf
-"$python" -m pytest -p no:cacheprovider tests/slurm/scenario.py "$@"
+"$python" -m pytest -p no:cacheprovider "${scenarios[@]}" "$@"

@@ -1,66 +1,29 @@
 """An ensemble trained by a real SLURM, with troubles on the way: `bash tests/slurm/run.sh` starts both."""
 
-import os
-import pathlib
 import shutil
-import subprocess
-import sys
-import time
+from itertools import product
 
 import pytest
 
-REPOSITORY = pathlib.Path(__file__).parents[2]
-DATA = REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz"
-# The test's SLURM has two processors: two tasks at a time.
-SBATCH = ("--slurm", "--cpus-per-task=1", "--mem=1500M")
+from tests.slurm.cluster import (
+    Witness,
+    assert_same_predictions,
+    call,
+    facts,
+    hold_in_training,
+    jobs,
+    let_go,
+    restart_controller,
+    set_node,
+    splitscript,
+    train_undisturbed,
+    turns,
+    wait_for,
+)
+
+# The test's SLURM has four GPUs: four tasks at a time.
+SBATCH = ("--slurm", "--partition=gpu", "--gres=gpu:1", "--cpus-per-task=1", "--mem=1500M")
 TRAINING = ("--epochs=4", "--width=4", "--input_size=16", "--batch_size=32", "--warmup=0", "--deterministic")
-# As in a task.
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-PATIENCE = 3600  # seconds: the machine may be slow, and the test does not mind
-
-
-def call(*command, **environment):
-    return subprocess.run(
-        list(map(str, command)),
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHON": sys.executable, "CUDA_VISIBLE_DEVICES": "", **environment},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-
-
-def splitscript(experiments, *flags, expect=0, **environment):
-    folders = (f"--data={DATA}", f"--experiments={experiments}")
-    answer = call("bash", "splitscript.sh", *flags, *folders, *TRAINING, **environment)
-    assert answer.returncode == expect, answer.stdout + answer.stderr
-    return answer.stdout + answer.stderr
-
-
-def jobs():
-    """Returns the names of what is in the queue: `12_3` for a task, `13` for a job."""
-    return call("squeue", "--noheader", "--array", "--format=%i").stdout.split()
-
-
-def facts(task):
-    """Returns what SLURM knows of a job: `JobState`, `Restarts`, `Reason` and more."""
-    return dict(pair.partition("=")[::2] for pair in call("scontrol", "show", "job", task).stdout.split())
-
-
-def wait_for(what, condition):
-    deadline = time.monotonic() + PATIENCE
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.1)
-    return value
-
-
-def disturb(experiments, array, fold, *command):
-    """Does something to a task of cnn_0 in the middle of its training."""
-    state = experiments / f"exp_{fold}" / "cnn_0" / "state.npz"
-    wait_for(f"{state}, written after an epoch", state.exists)
-    # Not longer: SLURM 22.05 sends the signal but answers that it did not, and 5 s later scancel sends another.
-    call("timeout", "3", *command, f"{array}_{fold}")
 
 
 @pytest.fixture(scope="module")
@@ -70,21 +33,35 @@ def experiments(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def disturbed(experiments):
-    """Submits 16 members, disturbs some, waits. Returns the array's id and what two submissions said."""
+    """Submits 16 members, disturbs some, waits.
+
+    Returns a dictionary: the array's id, what two submissions said, the `Witness`, and the node that was set down.
+    """
     broken = experiments / "exp_0" / "cnn_1" / "state.npz"
     broken.parent.mkdir(parents=True)
     broken.write_bytes(b"half a file")  # so that this task fails
-    first = splitscript(experiments, *SBATCH, "--")
-    (array,) = {name.partition("_")[0] for name in jobs() if "_" in name}
-    again = splitscript(experiments, *SBATCH, "--")
-    # Numbers 0 to 3 are cnn_0, one for each fold; 11 to 14 resnet_0, 110 to 113 cnn_1.
-    disturb(experiments, array, 0, "scontrol", "requeue")
-    disturb(experiments, array, 1, "scancel", "--signal=TERM")
-    disturb(experiments, array, 2, "scancel", "--signal=USR1")  # what SLURM itself sends before the time limit
-    wait_for("resnet_0", (experiments / "exp_0" / "resnet_0" / "train.log").exists)
-    assert call("scancel", f"{array}_11").returncode == 0
-    wait_for("the end of the array", lambda: not jobs())
-    return array, first, again
+    with Witness() as witness:
+        first = splitscript(experiments, *SBATCH, "--", *TRAINING)
+        (array,) = {name.partition("_")[0] for name in jobs() if "_" in name}
+        # Numbers 0 to 3 are cnn_0, one for each fold; 11 to 14 resnet_0, 110 to 113 cnn_1.
+        in_training = hold_in_training(experiments / f"exp_{fold}" / "cnn_0" for fold in range(3))
+        # USR1 is what SLURM itself sends before the time limit.
+        for fold, command in ((1, "scancel --signal=TERM"), (2, "scancel --signal=USR1"), (0, "scontrol requeue")):
+            # No longer: SLURM 22.05 sends the signal, answers that it did not, and scancel sends another soon.
+            call("timeout", "3", *command.split(), f"{array}_{fold}")
+            let_go(in_training[fold])
+        wait_for("a requeued task that waits", lambda: facts(f"{array}_0")["JobState"] == "PENDING")
+        again = splitscript(experiments, *SBATCH, "--", *TRAINING)
+        wait_for("resnet_0", (experiments / "exp_0" / "resnet_0" / "train.log").exists)
+        assert call("scancel", f"{array}_11").returncode == 0
+        (training,) = hold_in_training([experiments / "exp_2" / "resnet_0"])
+        down = training.node
+        set_node(down, "down")
+        wait_for("another node", lambda: len(turns(experiments / "exp_2" / "resnet_0")) > 1)
+        restart_controller()
+        set_node(down, "resume")
+        wait_for("the end of the array", lambda: not jobs())
+    return {"array": array, "first": first, "again": again, "witness": witness, "down": down}
 
 
 def log_of_prediction(experiments, number):
@@ -94,15 +71,21 @@ def log_of_prediction(experiments, number):
 
 
 def test_one_array_has_a_task_for_each_member(disturbed):
-    _, first, again = disturbed
-    assert "0 of 16 members complete, 0 in SLURM's queue, 16 to submit" in first
-    assert "0 of 16 members complete, 16 in SLURM's queue, 0 to submit" in again
+    assert "0 of 16 members complete, 0 in SLURM's queue, 16 to submit" in disturbed["first"]
+    # The requeued one waits, and others are complete perhaps: none of them has another task.
+    assert ", 0 to submit" in disturbed["again"]
+
+
+def test_each_member_has_a_gpu_of_its_own(disturbed):
+    witness = disturbed["witness"]
+    assert {(training.node, training.gpus) for training in witness.seen} == set(product(("n2", "n3"), ("0", "1")))
+    assert not witness.collisions
+    assert witness.most[disturbed["array"]] <= 4
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_requeued_or_signalled_task_goes_on_and_ends(disturbed, experiments, number):
-    array, *_ = disturbed
-    job = facts(f"{array}_{number}")
+    job = facts(f"{disturbed['array']}_{number}")
     assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1")
     log = (experiments / f"exp_{number}" / "cnn_0" / "train.log").read_text()
     assert log.count("SLURM task") >= 2
@@ -110,10 +93,17 @@ def test_a_requeued_or_signalled_task_goes_on_and_ends(disturbed, experiments, n
     assert log.count("epoch 4/4") == 1
 
 
+def test_a_member_of_a_node_that_is_set_down_goes_on_elsewhere(disturbed, experiments):
+    job = facts(f"{disturbed['array']}_13")
+    assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1")
+    first, second = turns(experiments / "exp_2" / "resnet_0")
+    assert first == disturbed["down"] != second
+    assert (experiments / "exp_2" / "resnet_0" / "train.log").read_text().count("epoch 1/4") == 1
+
+
 def test_a_cancelled_task_stays_cancelled_and_a_failed_one_failed(disturbed):
-    array, *_ = disturbed
-    assert facts(f"{array}_11")["JobState"] == "CANCELLED"
-    job = facts(f"{array}_110")
+    assert facts(f"{disturbed['array']}_11")["JobState"] == "CANCELLED"
+    job = facts(f"{disturbed['array']}_110")
     assert (job["JobState"], job["ExitCode"], job["Restarts"]) == ("FAILED", "1:0", "0")
 
 
@@ -127,26 +117,27 @@ def test_the_same_command_submits_what_is_missing_and_the_ensemble_is_that_of_an
 ):
     shutil.rmtree(experiments / "exp_0" / "cnn_1")
     complete = {path: path.stat().st_mtime_ns for path in experiments.glob("*/*/member.json")}
-    answer = splitscript(experiments, *SBATCH, "--")
+    answer = splitscript(experiments, *SBATCH, "--", *TRAINING)
     assert "14 of 16 members complete, 0 in SLURM's queue, 2 to submit" in answer
     assert "an array of 2: exp_0/cnn_1, exp_0/resnet_0" in answer
     wait_for("the end of the second array", lambda: not jobs())
     assert "ensemble" in log_of_prediction(experiments, 2)
     assert {path: path.stat().st_mtime_ns for path in complete} == complete
 
-    # Three members had troubles in the middle; train these without, and combine them with the others.
     undisturbed = experiments.with_name("undisturbed")
-    shutil.copytree(experiments, undisturbed, ignore=shutil.ignore_patterns("predictions.csv", "oof.csv"))
-    for fold in range(3):
-        shutil.rmtree(undisturbed / f"exp_{fold}" / "cnn_0")
-    assert "13 of 16 members complete, 3 to train" in splitscript(undisturbed, **ONE_THREAD)
-    for name in ("predictions.csv", "oof.csv"):
-        assert (undisturbed / name).read_bytes() == (experiments / name).read_bytes()
+    troubled = train_undisturbed(experiments, undisturbed, *TRAINING)
+    assert {undisturbed / "exp_0" / "cnn_0", undisturbed / "exp_2" / "resnet_0"} <= set(troubled)
+    assert_same_predictions(experiments, undisturbed)
 
 
 def test_what_slurm_refuses_loses_nothing(disturbed, experiments):
     complete = sorted(experiments.glob("*/*/member.json"))
-    answer = splitscript(experiments, *SBATCH, "--partition=none", "--", "--overwrite", expect=1)
+    answer = splitscript(experiments, *SBATCH, "--partition=none", "--", *TRAINING, "--overwrite", expect=1)
     assert "Invalid partition name" in answer
     assert complete
     assert sorted(experiments.glob("*/*/member.json")) == complete
+
+
+def test_runs_whose_tasks_slurm_cannot_count_are_refused(experiments):
+    answer = splitscript(experiments, *SBATCH, "--", *TRAINING, "--runs=cnn_10", expect=1)
+    assert "give runs of smaller numbers. Received: sbatch: error:" in answer

@@ -13,7 +13,7 @@ asks_for_gpu() {
     done | grep -E -- '--gres[= ]gpu|--gpus|^-G' >/dev/null
 }
 
-if [[ $(nvidia-smi -L 2>/dev/null) == *"GPU 0"* ]] || asks_for_gpu "$@"; then
+if [[ $(timeout 30 nvidia-smi -L 2>/dev/null) == *"GPU 0"* ]] || asks_for_gpu "$@"; then
     choose_python requirements-gpu.txt
 else
     choose_python requirements.txt

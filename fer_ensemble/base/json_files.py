@@ -6,6 +6,7 @@ import pathlib
 
 from fer_ensemble.base.errors import UserError
 
+MOST_DEPTH = 100  # objects and lists within each other; what Keras writes of a network has some 20
 MOST_BYTES = 64 << 20  # the largest of ours, scores.json of 16 members on FER2013, has 55 KB
 
 
@@ -40,7 +41,7 @@ def read_json(path: str | os.PathLike, what: str, fix: str, most_bytes: int = MO
 def parse_json(content: bytes) -> object:
     """Parses JSON; raises ValueError in one short line for whatever is wrong with it."""
     try:
-        return json.loads(
+        found = json.loads(
             content.decode("utf-8"),
             object_pairs_hook=_unique_keys,
             parse_constant=_refuse_constant,
@@ -50,6 +51,16 @@ def parse_json(content: bytes) -> object:
         raise ValueError("no UTF-8 text") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    level = [found]
+    for _ in range(MOST_DEPTH):
+        level = [inner for one in level for inner in _list_inner(one)]
+    if level:  # what goes through it by recursion would come to an end of its own
+        raise ValueError("nested too deeply")
+    return found
+
+
+def _list_inner(value):
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _unique_keys(pairs):

@@ -1,6 +1,5 @@
 """A network from an ONNX file that `fer-ensemble export` wrote, run by ONNX Runtime."""
 
-import json
 import os
 import pathlib
 
@@ -8,10 +7,15 @@ import numpy as np
 
 from fer_ensemble.base.cores import count_cores
 from fer_ensemble.base.errors import MissingPackageError, UserError
+from fer_ensemble.base.json_files import parse_json
 from fer_ensemble.classifier.given_faces import check_faces
+from fer_ensemble.members.record_shape import NUMBER, check_class_names, check_shape
 
 METADATA = "fer_ensemble"  # the key of the file's metadata that holds our JSON
 FORMAT_VERSION = 1
+MOST_THREADS = 1024
+MOST_BYTES = 2_000_000_000  # that ONNX, a Protocol Buffer, can have in one file
+_OPTIONAL_FIELDS = {"calibration": dict, "provenance": dict, "unsure_below": NUMBER, "version": str}
 _BATCH = 128  # faces at once: more would gain no time, and take memory
 
 
@@ -36,9 +40,9 @@ class OnnxNetwork:
                 "Networks in ONNX files take ONNX Runtime. Install it: pip install onnxruntime"
             ) from error
         path = pathlib.Path(path)
-        content = path.read_bytes()
-        if threads is not None and threads < 1:
-            raise UserError(f"`threads` must be at least 1. Received: {threads}.")
+        content = _read_file(path)
+        if threads is not None and not 1 <= threads <= MOST_THREADS:
+            raise UserError(f"`threads` must be 1 to {MOST_THREADS:,}. Received: {threads}.")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or count_cores()
         # Threads that wait would take the cores from those that read pictures and search them for faces.
@@ -87,26 +91,47 @@ class OnnxNetwork:
         return np.concatenate(parts) if parts else np.empty((0, *shape), np.float32)
 
 
+def _read_file(path):
+    if path.exists() and not path.is_file():  # to open a pipe might never return, nor to read a device end
+        raise UserError(f"{path}: expected an ONNX file. Received: a folder, pipe or device.")
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise UserError(f"{path}: expected an ONNX file of at most {MOST_BYTES:,} bytes. Received: {size:,}.")
+    return path.read_bytes()
+
+
 def _read_about(session, path):
     try:
-        about = json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
-        version, class_names = about["format_version"], about["class_names"]
-        inputs = {one.name: (one.type, one.shape[1:]) for one in session.get_inputs()}
-        outputs = {one.name for one in session.get_outputs()}
-    except (KeyError, ValueError, TypeError):
+        about = parse_json(session.get_modelmeta().custom_metadata_map[METADATA].encode())
+        check_shape(about, {"format_version": int})
+    except (KeyError, ValueError):
         raise UserError(
             f"{path}: expected an ONNX file with the labels of its classes in its metadata, as fer-ensemble "
             "export writes it. Received: an ONNX file without. Export the network again."
         ) from None
-    if version != FORMAT_VERSION:
+    if about["format_version"] != FORMAT_VERSION:
         raise UserError(
-            f"{path}: expected a network in format {FORMAT_VERSION}. Received: format {version}. "
+            f"{path}: expected a network in format {FORMAT_VERSION}. Received: format {about['format_version']}. "
             "Update fer_ensemble: pip install -U fer-ensemble."
         )
-    fits = inputs == {"faces": ("tensor(uint8)", [48, 48])} and "probabilities" in outputs
-    if not fits or len(class_names) < 2:
+    try:
+        check_shape(about, {"class_names": list})
+        check_shape(about, _OPTIONAL_FIELDS, optional=True)
+        check_class_names(about["class_names"])
+        if not 0 <= about.get("unsure_below", 0) <= 1:
+            raise ValueError(f"unsure_below cannot be {about['unsure_below']}")
+    except ValueError as error:
         raise UserError(
-            f"{path}: expected a network from uint8 faces of shape (n, 48, 48) to probabilities. Received: inputs "
-            f"{inputs}, outputs {sorted(outputs)}. Export the network again: fer-ensemble export."
+            f"{path}: expected what fer-ensemble export says of a network in its metadata, but that is damaged "
+            f"({error}). Export the network again."
+        ) from error
+    classes = len(about["class_names"])
+    inputs = {one.name: (one.type, one.shape[1:]) for one in session.get_inputs()}
+    outputs = {one.name: one.shape[1:] for one in session.get_outputs()}
+    fits = inputs == {"faces": ("tensor(uint8)", [48, 48])} and outputs.get("probabilities") == [classes]
+    if not fits or classes < 2:
+        raise UserError(
+            f"{path}: expected a network from uint8 faces of shape (n, 48, 48) to probabilities of its {classes} "
+            f"classes. Received: inputs {inputs}, outputs {outputs}. Export the network again."
         )
     return about

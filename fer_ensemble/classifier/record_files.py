@@ -8,9 +8,12 @@ import pathlib
 from collections.abc import Iterable, Sequence
 
 from fer_ensemble.base.atomic_files import write_text
-from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.errors import HeldError, UserError
+from fer_ensemble.base.json_files import read_json
 from fer_ensemble.classifier.face import LANDMARK_NAMES, SCHEMA_VERSION
+from fer_ensemble.members.record_shape import check_shape
 
+_ADVICE = "Choose another name, or begin anew with --overwrite."
 _FORMAT = 1  # of the state's file
 _BOX = ("box_left", "box_top", "box_width", "box_height")
 _LANDMARKS = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
@@ -47,7 +50,7 @@ class RecordFile:
         path: The file.
         class_names: Names of the classes.
         made_by: Dict, as JSON has it, of all that the records depend on: the network, the settings.
-        overwrite: Whether a file that is there already is begun anew.
+        overwrite: Whether a file that this command began before is begun anew.
         lines: Whether it is JSON lines, and not CSV.
 
     Attributes:
@@ -55,6 +58,7 @@ class RecordFile:
 
     Raises:
         UserError: If the file is there, and was made otherwise.
+        HeldError: If another process writes it.
         OSError: If it cannot be written.
     """
 
@@ -67,19 +71,27 @@ class RecordFile:
         lines: bool = False,
     ):
         self.path = pathlib.Path(path)
+        if self.path.exists() and not self.path.is_file():  # to open a pipe might never return
+            raise UserError(f"{self.path}: expected a file to write. Received: a folder, pipe or device.")
         self._state_path = self.path.with_name(f"{self.path.name}.state")
         self._lines = lines
         self._class_names, self._made_by = tuple(class_names), made_by
         self.done = set()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        complete = 0 if overwrite else self._read_state()
-        self._file = self.path.open("r+b" if complete else "wb")
-        self._file.truncate(complete)
-        if complete:
-            self._read_done()
-        elif not self._lines:
-            self._file.write(self._format_row(self._columns()))
-        self._file.seek(0, io.SEEK_END)
+        self._file = self.path.open("a+b")  # each row goes to the end
+        try:
+            self._hold()
+            complete = self._find_complete(overwrite)
+            if not complete:
+                self._write_state(0)
+            self._file.truncate(complete)
+            if complete:
+                self._read_done()
+            elif not self._lines:
+                self._file.write(self._format_row(self._columns()))
+        except BaseException:
+            self._file.close()
+            raise
 
     def __enter__(self) -> "RecordFile":
         return self
@@ -98,53 +110,79 @@ class RecordFile:
     def commit(self, files: Iterable[str]) -> None:
         """Notes that all records of these files are written."""
         self._file.flush()
-        state = {"format": _FORMAT, "complete_bytes": self._file.tell(), "made_by": self._made_by}
-        write_text(self._state_path, json.dumps(state) + "\n")
+        self._write_state(self._size())
         self.done.update(files)
 
-    def _read_state(self):
-        """Returns how many bytes of the file are complete."""
-        if not self.path.exists() or not self.path.stat().st_size:
-            return 0
-        advice = "Choose another name, or begin anew with --overwrite."
+    def _size(self):
+        return os.fstat(self._file.fileno()).st_size
+
+    def _write_state(self, complete):
+        state = {"format": _FORMAT, "complete_bytes": complete, "made_by": self._made_by}
+        write_text(self._state_path, json.dumps(state) + "\n")
+
+    def _hold(self):
+        """Keeps others from writing the same file at the same time; the system lets go when the process ends."""
         try:
-            state = json.loads(self._state_path.read_text(encoding="utf-8"))
-            made_by, complete = state["made_by"], int(state["complete_bytes"])
-        except FileNotFoundError:
-            if self._is_begun():
-                return 0
+            import fcntl  # which Windows has not
+        except ImportError:
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HeldError(f"{self.path} is being written by another process. Choose another name.") from None
+        except OSError:  # a file system without locks
+            pass
+
+    def _find_complete(self, overwrite):
+        """Returns how many bytes of the file are complete; raises UserError if it is not ours to write."""
+        if not self._size():
+            return 0
+        if not self._state_path.exists():
             raise UserError(
                 f"{self.path}: expected a new file, or one that this command began. Received: one without the "
-                f"note {self._state_path.name}. {advice}"
-            ) from None
-        except (ValueError, KeyError, TypeError):
+                f"note {self._state_path.name}. Choose another name, or remove it."
+            )
+        return 0 if overwrite else self._read_state()
+
+    def _read_state(self):
+        state = read_json(self._state_path, f"the note of how far {self.path.name} is", _ADVICE)
+        try:
+            check_shape(state, {"made_by": dict, "complete_bytes": int})
+            if state["complete_bytes"] < 0:
+                raise ValueError("complete_bytes is below 0")
+        except ValueError as error:
             raise UserError(
-                f"{self._state_path}: expected the note of how far {self.path.name} is. It is damaged. {advice}"
+                f"{self._state_path} must be the note of how far {self.path.name} is, but is damaged ({error}). "
+                f"{_ADVICE}"
             ) from None
+        made_by, complete = state["made_by"], state["complete_bytes"]
         if made_by != self._made_by:
             changed = sorted(
                 name for name in {*made_by, *self._made_by} if made_by.get(name) != self._made_by.get(name)
             )
             raise UserError(
                 f"{self.path}: expected a file made with the same network and settings. Received: one with "
-                f"another {', '.join(changed)}. {advice}"
+                f"another {', '.join(changed)}. {_ADVICE}"
             )
-        if complete > self.path.stat().st_size:
-            raise UserError(f"{self.path}: expected at least {complete:,} bytes, as it had. It was cut. {advice}")
+        if complete > self._size():
+            raise UserError(f"{self.path}: expected at least {complete:,} bytes, as it had. It was cut. {_ADVICE}")
         return complete
-
-    def _is_begun(self):
-        """Whether the file holds only what a command wrote that was killed before its first picture was done."""
-        header = b"" if self._lines else self._format_row(self._columns())
-        with self.path.open("rb") as file:
-            return not self._lines and header.startswith(file.read(len(header) + 1))
 
     def _read_done(self):
         self._file.seek(0)
         text = io.TextIOWrapper(self._file, encoding="utf-8", errors="surrogateescape", newline="")
-        rows = map(json.loads, text) if self._lines else csv.DictReader(text)
-        self.done.update(row["file"] for row in rows)
-        text.detach()
+        try:
+            rows = map(json.loads, text) if self._lines else csv.DictReader(text, strict=True)
+            if not self._lines and rows.fieldnames != self._columns():
+                raise ValueError("other columns")
+            self.done.update(row["file"] for row in rows)
+        except (ValueError, KeyError, TypeError, RecursionError, csv.Error) as error:
+            raise UserError(
+                f"{self.path}: expected the records that this command wrote. Received: others "
+                f"({str(error)[:100] or type(error).__name__}). {_ADVICE}"
+            ) from None
+        finally:
+            text.detach()
 
     def _columns(self):
         return [

@@ -19,8 +19,16 @@ from absl import flags
 
 from fer_ensemble import __version__
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.json_files import read_json
 from fer_ensemble.base.packages import BASE, EXTRAS
 from fer_ensemble.commands import edge
+
+# What a folder holds, the first that is there, and what to do where it is damaged.
+_RECORDS = {
+    "ensemble.json": ("a saved ensemble", "Make it anew: python predict.py --ensemble FOLDER --save"),
+    "member.json": ("the record of a finished member", "Train the member again with --overwrite."),
+    "card.json": ("the card of a network", "Export the network again."),
+}
 
 
 def define_flags() -> None:
@@ -33,7 +41,7 @@ def main(arguments: list[str]) -> None:
     if len(arguments) > 1:
         raise UserError(f"{edge.program()} takes one MODEL, or none. Received: {edge.brief(arguments)}")
     if arguments:
-        facts = _read_facts(pathlib.Path(arguments[0]))
+        facts = read_facts(pathlib.Path(arguments[0]))
         print(json.dumps(facts, indent=2) if flags.FLAGS.json else _format_facts(facts))
         return
     from fer_ensemble.classifier.shipped_card import format_card, read_card
@@ -66,11 +74,20 @@ def _find_version(name):
         return None
 
 
-def _read_facts(path):
+def read_facts(path: pathlib.Path) -> dict:
+    """Returns what a model says of itself.
+
+    Raises:
+        OSError: If there is no such file or folder.
+        UserError: If it is none, or is damaged.
+    """
     if path.is_dir():
-        for name in ("ensemble.json", "member.json", "card.json"):
+        for name, (what, fix) in _RECORDS.items():
             if (path / name).is_file():
-                return json.loads((path / name).read_text(encoding="utf-8"))
+                facts = read_json(path / name, what, fix)
+                if not isinstance(facts, dict):
+                    raise UserError(f"{path / name} must be {what}, one object. Received: another value. {fix}")
+                return facts
         raise UserError(
             f"{path}: expected the folder of an ensemble, with ensemble.json, or of a finished member, with "
             "member.json. Received neither. `python predict.py` writes ensemble.json when members are finished."

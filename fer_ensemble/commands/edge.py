@@ -24,7 +24,10 @@ MOST_SHOWN = 200  # letters of arguments that were not expected
 _ABSL_FLAGS = {*flags.FLAGS, "help", "helpshort", "helpfull", "helpxml"}
 _HELP = {"-h", "-?", *(dash + name for dash in ("-", "--") for name in ("help", "helpshort", "helpfull"))}
 _FULL = " - make room, then give the same command again: what is finished is whole, and it goes on from there"
+_FOLDER = " - there must be a folder, but is something else: choose another place"
 _ADVICE = {
+    errno.EEXIST: _FOLDER,
+    errno.ENOTDIR: _FOLDER,
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EFBIG: _FULL,

@@ -193,6 +193,12 @@ def _find_baseline(options, faces):
         raise FileNotFoundError(f"There is no file {path}.")
     fix = "Make one: fer-ensemble evaluate MODEL --data=... --robustness"
     baseline = check_baseline(read_json(path, "a robustness.json", fix), path)
+    faultless = [name for name, one in baseline["corruptions"].items() if not one["error"]]
+    if faultless:
+        raise UserError(
+            f"{path} must have errors under each corruption, which others are divided by. Received: none under "
+            f"{', '.join(faultless)}. Ask both about more --images."
+        )
     if baseline["faces_sha256"] == faces.fingerprint:
         return baseline
     if options.baseline:

@@ -60,7 +60,7 @@ class LabelOptions:
     every: str = setting("0.2", "How often a video is looked at: 0.2 or 2s, seconds; 5, frames.")
     smooth: float = setting(0.0, "Seconds over which a video's probabilities are smoothed; 0: not.", least=0)
     batch_size: int = setting(64, "Faces that are classified at once.", least=1)
-    threads: int = setting(0, "Threads to work with; 0: as many as there are cores.", least=0)
+    threads: int = setting(0, "Threads to work with; 0: as many as there are cores.", least=0, most=1024)
 
     def __post_init__(self):
         from fer_ensemble.faces.video import Every

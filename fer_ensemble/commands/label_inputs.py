@@ -15,6 +15,8 @@ VIDEO_SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".mts", ".3gp",
     ".ogv",
 )  # fmt: skip
+_MOST_NAME = 10_000  # bytes of a path, which Linux bounds at 4,096
+_MOST_BOXES = 10_000  # of one picture: each is searched for landmarks, which takes milliseconds
 _BOX_COLUMNS = ("file", "left", "top", "width", "height")
 
 
@@ -39,15 +41,20 @@ def list_inputs(arguments: Sequence[str], outputs: Sequence[str] = ()) -> dict[s
             f"{'an empty name' if arguments else 'none'}. Try: fer-ensemble label me.jpg"
         )
     names, taken = {}, set()
-    outputs = [pathlib.Path(one).resolve() for one in outputs]
+    outputs = [real_path(one) for one in outputs]
     for path, base in _expand(arguments):
-        if base and any(path.resolve().is_relative_to(one) for one in outputs if one != base.resolve()):
+        if base and any(real_path(path).is_relative_to(one) for one in outputs if one != real_path(base)):
             continue
         text = str(path)
         if text not in names:
             short = path.relative_to(base) if base else pathlib.PurePath(path.name)
             names[text] = _choose_name(short.with_suffix("").as_posix(), taken)
     return names
+
+
+def real_path(path: str | os.PathLike) -> pathlib.Path:
+    """Returns the path without links; unlike `pathlib`, also of links that go in circles."""
+    return pathlib.Path(os.path.realpath(path))
 
 
 def is_video(path: str | os.PathLike) -> bool:
@@ -59,7 +66,7 @@ def _expand(arguments):
     """Yields paths, and the folder each was found in, or None."""
     for argument in arguments:
         if argument == "-":
-            yield from _expand(_read_list())
+            yield from _expand([name for name in _read_list() if name.strip() and name != "-"])
             continue
         path = pathlib.Path(argument)
         if os.path.isdir(path):  # noqa: PTH112 - False also of names that no file can have
@@ -73,12 +80,15 @@ def _expand(arguments):
 
 
 def _read_list():
-    """Returns the paths on standard input, a list; their bytes need not make sense in any encoding."""
-    content = sys.stdin.buffer.read() if sys.stdin else b""
-    if b"\0" in content:
-        raise UserError("`-` expects a path a line on standard input. Received: NUL bytes. Leave out -print0.")
-    lines = [os.fsdecode(line.rstrip(b"\r")) for line in content.split(b"\n")]
-    return [line for line in lines if line.strip() and line != "-"]
+    """Yields the paths on standard input, one a line; their bytes need not make sense in any encoding."""
+    if sys.stdin is None:
+        raise UserError("`-` expects a path a line on standard input. Received: one that is closed.")
+    while line := sys.stdin.buffer.readline(_MOST_NAME + 1):
+        if b"\0" in line:
+            raise UserError("`-` expects a path a line on standard input. Received: NUL bytes. Leave out -print0.")
+        if len(line) > _MOST_NAME:
+            raise UserError("`-` expects a path a line on standard input. Received: a line that is longer.")
+        yield os.fsdecode(line.rstrip(b"\r\n"))
 
 
 def _choose_name(name, taken):
@@ -104,7 +114,10 @@ def read_boxes(path: str | os.PathLike) -> dict[str, list[tuple[float, float, fl
         UserError: If a column is missing, or a line holds no box.
     """
     boxes = {}
-    with pathlib.Path(path).open(encoding="utf-8-sig", newline="") as file:
+    path = pathlib.Path(path)
+    if path.exists() and not path.is_file():  # a pipe or device might never end
+        raise UserError(f"{path}: expected a CSV file of boxes. Received: a folder, pipe or device.")
+    with path.open(encoding="utf-8-sig", newline="") as file:
         try:
             rows = csv.DictReader(file)
             missing = [name for name in _BOX_COLUMNS if name not in (rows.fieldnames or ())]
@@ -118,12 +131,15 @@ def read_boxes(path: str | os.PathLike) -> dict[str, list[tuple[float, float, fl
                     box = tuple(float(row[name]) for name in _BOX_COLUMNS[1:])
                 except (TypeError, ValueError):
                     box = (math.nan,)
-                if not all(map(math.isfinite, box)) or box[2] <= 0 or box[3] <= 0:
+                if not all(map(math.isfinite, box)) or min(box[2:]) < 1:
                     raise UserError(
                         f"{path}, line {rows.line_num}: expected a file and left, top, width and height in "
                         f"pixels. Received: {list(row.values())}."
                     )
-                boxes.setdefault(row["file"], []).append(box)
+                of_file = boxes.setdefault(row["file"], [])
+                of_file.append(box)
+                if len(of_file) > _MOST_BOXES:
+                    raise UserError(f"{path}: expected at most {_MOST_BOXES:,} boxes of one file. Received: more.")
         except (UnicodeDecodeError, csv.Error) as error:
             raise UserError(f"{path}: expected a CSV file in UTF-8. Received: {error}.") from error
     return boxes

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from fer_ensemble.base.errors import EXIT_ERROR, UserError
 from fer_ensemble.commands.label import LabelOptions
-from fer_ensemble.commands.label_inputs import boxes_of, is_video, list_inputs, read_boxes
+from fer_ensemble.commands.label_inputs import boxes_of, is_video, list_inputs, read_boxes, real_path
 from fer_ensemble.commands.label_outputs import (
     JsonDocument,
     Table,
@@ -44,6 +44,7 @@ def label(arguments: list[str], options: LabelOptions, classifier: "Classifier |
     outputs = [folder for folder in (options.annotate, options.crops, options.explain) if folder]
     names = list_inputs(arguments, outputs)
     _check_annotated(options.annotate, names)
+    _check_record_files(options, names)
     boxes = read_boxes(options.boxes) if options.boxes else None
     classifier = classifier or _load(options)
     with contextlib.ExitStack() as stack:
@@ -181,14 +182,23 @@ def _check_annotated(folder, names):
     """Sees to it that no picture is written over by its copy with labels."""
     if not folder:
         return
-    sources = {pathlib.Path(path).resolve() for path in names}
+    sources = {real_path(path) for path in names}
     for path, name in names.items():
         target = annotated_path(folder, name, is_video(path))
-        if target.resolve() in sources:
+        if real_path(target) in sources:
             raise UserError(
                 f"`annotate` must be a folder where none of the pictures is. Received: {folder}, in which "
                 f"{target} would be written over. Choose another."
             )
+
+
+def _check_record_files(options, names):
+    """Sees to it that nothing that is read is written over by records of it."""
+    read = {real_path(path) for path in (*names, options.boxes, options.model) if path}
+    for name in ("csv", "jsonl"):
+        path = getattr(options, name)
+        if path and real_path(path) in read:
+            raise UserError(f"`{name}` must be another file than what is read. Received: {path}. Choose another.")
 
 
 def _load(options):

@@ -23,7 +23,6 @@ script first: #SBATCH lines, and commands such as `module load`.
   bash splitscript.sh --slurm --dry_run -- --data=fer2013.csv     the batch scripts, without submitting them
 """
 
-import functools
 import os
 import pathlib
 import shlex
@@ -59,6 +58,7 @@ from fer_ensemble.training.settings import FOLDS, RUNS, TrainingOptions, Trainin
 from fer_ensemble.training.variations import VARY_HELP
 
 SAMPLE_FLAGS = pathlib.Path(__file__).parents[1] / "assets" / "sample.flags"
+MOST_WORKERS = 1024
 LOG_NAME = "train.log"
 SHOWN_FAILURES, SHOWN_LINES = 3, 10
 
@@ -78,6 +78,7 @@ def define_flags() -> None:
         "Members that train on one GPU at a time; 0: up to 4, for each of which there must be 4 GiB of the GPU's "
         "free memory and 2 CPU cores.",
         lower_bound=0,
+        upper_bound=MOST_WORKERS,
     )
     flags.DEFINE_integer(
         "cpu_workers",
@@ -85,9 +86,10 @@ def define_flags() -> None:
         "Members that train at a time where there is no GPU, each on its share of the cores; 0: one for each "
         "core, as far as there are 3 GiB of free memory for each.",
         lower_bound=0,
+        upper_bound=MOST_WORKERS,
     )
     flags.DEFINE_multi_string("vary", [], VARY_HELP)
-    flags.DEFINE_boolean("dry_run", False, "Print what would be done, and do nothing.")
+    flags.DEFINE_boolean("dry_run", False, "Check everything, print what would be done, and do nothing.")
     flags.DEFINE_boolean("status", False, "Print how each member stands, and do nothing.")
     flags.DEFINE_boolean("watch", False, "With --status: print it anew every two seconds.")
     edge.define_flags(TrainingSettings, skip=("model", "fold", "replica"))
@@ -129,10 +131,10 @@ def main(arguments: list[str]) -> int:
         f"{len(to_train)} to train, {_describe(workers)}",
         flush=True,
     )
+    check_data(members, _load_data(options, values.dry_run))
     if values.dry_run:
         _print_plan(members, prediction, options)
         return 0
-    _prepare_data(members, options)
     if options.overwrite:
         discard_members(to_train)
     if to_train:
@@ -180,8 +182,8 @@ def _print_plan(members, prediction, options):
 
 
 def _submit(request, members, prediction, options, given, dry_run):
-    prepare = functools.partial(_prepare_data, members, options)
-    submit_members(members, prediction, options, request, dry_run, prepare)
+    check_data(members, _load_data(options, dry_run))
+    submit_members(members, prediction, options, request, dry_run)
     if not dry_run:
         folder, name = options.experiments, array_name(options.experiments)
         print(f"logs: {folder}/exp_FOLD/RUN/{LOG_NAME}, of the prediction: {folder}/{LOGS}/predict-JOB.log")
@@ -189,11 +191,11 @@ def _submit(request, members, prediction, options, given, dry_run):
     return 0
 
 
-def _prepare_data(members, options):
+def _load_data(options, dry_run):
     from fer_ensemble.data.store import load_dataset
 
     # The workers would all convert it; done here, they find it converted, and what is wrong with it comes first.
-    check_data(members, load_dataset(options.data, options.classes))
+    return load_dataset(options.data, options.classes, keep=not dry_run)
 
 
 def _list_jobs(members, options):

@@ -1,9 +1,11 @@
 """Networks that are named on the command line: the one that ships, files, ensembles, other people's."""
 
+import contextlib
 import dataclasses
 import importlib.resources
 import importlib.util
 import pathlib
+import traceback
 
 from fer_ensemble.base.atomic_files import hash_file
 from fer_ensemble.base.errors import UserError
@@ -79,14 +81,40 @@ def _load_adapter(path):
         raise FileNotFoundError(f"There is no file {path}.")
     specification = importlib.util.spec_from_file_location(f"adapter_{path.stem}", path)
     module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+    with _naming_faults(path):
+        specification.loader.exec_module(module)
     if not hasattr(module, ADAPTER):
         raise UserError(f"{path} must define {ADAPTER}(), which returns what answers. Received: a file without.")
-    network = getattr(module, ADAPTER)()
+    with _naming_faults(path):
+        network = getattr(module, ADAPTER)()
     missing = [name for name in ("class_names", "about", "unsure_below", "predict") if not hasattr(network, name)]
     if missing:
         raise UserError(f"{ADAPTER}() of {path} must return what has {', '.join(missing)}. Received: {network!r}.")
+    if not isinstance(network.about, dict) or not isinstance(network.unsure_below, int | float):
+        raise UserError(
+            f"{ADAPTER}() of {path} must return what has `about`, a dictionary, and `unsure_below`, a number. "
+            f"Received: {network.about!r:.60} and {network.unsure_below!r:.60}."
+        )
     return NamedNetwork("", path, network, network.about.get("bytes"), network.about.get("sha256"))
+
+
+@contextlib.contextmanager
+def _naming_faults(path):
+    """What an adapter raises, or that it ends the process, is its author's to mend: told as such."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        lines = [
+            frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
+        ]
+        place = f"{path}, line {lines[-1]}" if lines else str(path)
+        reason = str(error).splitlines()[0][:200] if str(error) else ""
+        raise UserError(
+            f"{place}: {ADAPTER}() must return a network, but raised {type(error).__name__}: {reason}. "
+            "Mend it; --verbosity=1 shows where."
+        ) from error
 
 
 def _member_models(folder):

@@ -20,7 +20,7 @@ from fer_ensemble.data.readers.inputs import read_inputs
 Inputs = str | os.PathLike | Iterable[str | os.PathLike]  # comma-separated, or one path, or several
 
 
-def load_dataset(inputs: Inputs, classes: str | Iterable[str] = ()) -> Dataset:
+def load_dataset(inputs: Inputs, classes: str | Iterable[str] = (), keep: bool = True) -> Dataset:
     """Loads a data set from whatever holds it.
 
     Args:
@@ -29,6 +29,7 @@ def load_dataset(inputs: Inputs, classes: str | Iterable[str] = ()) -> Dataset:
             list of paths.
         classes: Names of the classes to keep, in their new order; comma-separated string or list. Nothing keeps
             all.
+        keep: Whether what had to be converted is kept for the next time.
 
     Returns:
         `Dataset`.
@@ -41,7 +42,7 @@ def load_dataset(inputs: Inputs, classes: str | Iterable[str] = ()) -> Dataset:
     if len(paths) == 1 and is_hdf5(paths[0]):
         return select_classes(read_dataset(paths[0]), classes)
     dataset, path, is_kept = _find_or_convert(paths)
-    if not is_kept:
+    if keep and not is_kept:
         with contextlib.suppress(OSError):
             _keep(dataset, path, paths)
     return select_classes(dataset, classes)

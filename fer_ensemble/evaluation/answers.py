@@ -7,6 +7,7 @@ import numpy as np
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.network_protocol import Network
+from fer_ensemble.members.predictions import ROW_SUM_TOLERANCE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +36,23 @@ def ask(network: Network, images: np.ndarray, class_names: Sequence[str]) -> Ans
     """
     order = [tuple(network.class_names).index(name) for name in class_names]
     if not hasattr(network, "predict_members"):
-        return Answers(network.predict(images)[:, order])
+        probabilities = np.asarray(network.predict(images))
+        _check_probabilities(probabilities, (len(images), len(order)))
+        return Answers(probabilities[:, order])
     members = network.predict_members(images)
     return Answers(network.combine(members)[:, order], members[..., order].argmax(axis=2).astype(np.int8))
+
+
+def _check_probabilities(probabilities, shape):
+    problem = None
+    if probabilities.shape != shape:
+        problem = f"an array of shape {probabilities.shape}"
+    elif not np.all(probabilities >= 0):  # NaN is no number to compare
+        problem = "negative ones, or no numbers"
+    elif not np.all(abs(probabilities.sum(axis=1, dtype=np.float64) - 1) <= ROW_SUM_TOLERANCE):
+        problem = "rows that do not sum to 1, logits perhaps"
+    if problem:
+        raise UserError(f"predict() of a network must return probabilities of shape {shape}. Received: {problem}.")
 
 
 def check_classes(network: Network, class_names: Sequence[str], name: str) -> None:

@@ -1,7 +1,6 @@
 """How much worse a network gets where faces do: errors on FER2013-C, and what they are compared with."""
 
 import hashlib
-import json
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from fer_ensemble.base import stop_signals
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.json_files import read_json
 from fer_ensemble.base.network_protocol import Network
 from fer_ensemble.evaluation.answers import Answers, ask
 from fer_ensemble.evaluation.corruptions import CORRUPTIONS, STRENGTHS, corrupt
@@ -147,8 +147,11 @@ def read_known(path: pathlib.Path, sha256: str | None) -> dict | None:
         sha256: Of the file that tells the network from others; None: it cannot be told.
     """
     try:
-        known = check_baseline(json.loads(path.read_text(encoding="utf-8")), path)
-    except (OSError, ValueError):  # of the JSON, or as it is something else
+        known = check_baseline(read_json(path, "a robustness.json", ""), path)
+        curves = [one["curve"] for one in known["by_strength"]]  # which the page shows, but no baseline needs
+    except (OSError, ValueError, KeyError, TypeError):  # of the JSON, or as it is something else
+        return None
+    if len(curves) != len(STRENGTHS) + 1:
         return None
     return known if sha256 is not None and known["network"]["sha256"] == sha256 else None
 

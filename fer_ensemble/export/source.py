@@ -145,7 +145,7 @@ def load_member(folder: str | os.PathLike, calibrated_like: str | os.PathLike | 
 
 def _read_finished(folder):
     """Returns a finished member's record, and its predictions, checked."""
-    record = directory.read_record(folder)
+    record = directory.read_record(folder, whole=True)
     directory.check_file(folder, record, directory.PREDICTIONS)
     return record, read_predictions(folder / directory.PREDICTIONS)[0]
 
@@ -234,9 +234,9 @@ def _load_ensemble(folder):
 
 
 def _read_model(path):
-    from fer_ensemble.models.device import keras
+    from fer_ensemble.members.saved_network import load_network
 
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    return load_network(path)
 
 
 def _count_labelled(part):

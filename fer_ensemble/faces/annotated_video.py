@@ -45,6 +45,8 @@ def annotate_video(
                 yield from writing
             except UserError as error:  # a damaged video
                 problem = error
+            except ValueError as error:  # PyAV's, as of time stamps that no .mp4 can have
+                problem = UserError(f"{source}: expected a video that can be written again. Received: {error}.")
         if problem:
             if temporary.exists() and temporary.stat().st_size:
                 temporary.replace(output)

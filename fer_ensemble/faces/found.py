@@ -65,14 +65,14 @@ def take_boxes(picture: np.ndarray, boxes: Sequence[Box], detector: FaceDetector
         detector: `FaceDetector`.
 
     Raises:
-        UserError: If a box is empty or lies outside the picture.
+        UserError: If a box is smaller than a pixel or lies outside the picture.
     """
     height, width = picture.shape[:2]
     grey = to_grey(picture)
     faces = []
     for box in boxes:
         box = tuple(map(float, box))
-        inside = len(box) == 4 and np.isfinite(box).all() and box[2] > 0 and box[3] > 0
+        inside = len(box) == 4 and np.isfinite(box).all() and min(box[2:]) >= 1
         if not inside or box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
             raise UserError(
                 f"A box must be left, top, width, height in pixels and touch the picture of {width} x {height}. "

@@ -130,6 +130,9 @@ def plan_members(
         UserError: If a fold or a setting is out of its range, or a complete member was trained with other
             settings.
     """
+    if pathlib.Path(options.experiments).exists() and not pathlib.Path(options.experiments).is_dir():
+        raise UserError(f"`experiments` must be a folder. Received: {options.experiments}, which is none.")
+    _check_variations(variations, runs)
     members = []
     for fold in folds:
         for model, replica in runs:
@@ -143,6 +146,19 @@ def plan_members(
                 seconds = record["training_seconds"]
             members.append(PlannedMember(own, folder, seconds))
     return members
+
+
+def _check_variations(variations, runs):
+    # A set of flags for the whole ensemble also serves to train a part of it.
+    names = {name for model, replica in runs for name in (model, f"{model}_{replica}")}
+    names |= {name for run in RUNS for name in (run, run.rpartition("_")[0])}
+    for text in variations:
+        run = text.partition(" ")[0]
+        if run and run not in names:
+            raise UserError(
+                f"`vary` must name a run, or an architecture, that there is: {', '.join(sorted(names))}. "
+                f"Received: {text!r}. Correct it, or name its run in --runs."
+            )
 
 
 def _check_settings(folder, settings, recorded):

@@ -8,6 +8,8 @@ import subprocess
 
 from fer_ensemble.base.errors import UserError
 
+LONGEST_ANSWER = 120  # seconds; SLURM's own programs give up after 10 to 100
+MOST_BYTES = 1_000_000  # of a batch script
 IN_QUEUE = "PENDING,RUNNING,SUSPENDED,COMPLETING,CONFIGURING"
 
 
@@ -44,9 +46,13 @@ class BatchJob:
         """Returns the job's id.
 
         Raises:
-            UserError: If SLURM refuses it, with its reasons.
+            UserError: If SLURM refuses it, with its reasons, or answers something else.
         """
-        return _call("sbatch", "--parsable", *self.flags, script=self.script).strip().partition(";")[0]
+        answer = _call("sbatch", "--parsable", *self.flags, script=self.script).strip()
+        job = answer.partition(";")[0]
+        if not re.fullmatch(r"[0-9]{1,18}", job):
+            raise UserError(f"SLURM's sbatch must answer with the job's number. Received: {answer[:100]!r}.")
+        return job
 
 
 def split_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -85,8 +91,11 @@ def read_request(words: list[str], our_flags: set[str]) -> Request:
         UserError: If a flag is one of ours, or one that is not for people to choose.
     """
     path = words[0].partition("=")[2]
-    lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines() if path else []
-    in_file = [shlex.split(line[8:], comments=True) for line in lines if line.startswith("#SBATCH ")]
+    lines = _read_lines(pathlib.Path(path)) if path else []
+    try:
+        in_file = [shlex.split(line[8:], comments=True) for line in lines if line.startswith("#SBATCH ")]
+    except ValueError as error:  # a quotation that does not end
+        raise UserError(f"{path}: expected flags of sbatch behind #SBATCH. Received: others ({error}).") from error
     flags = [flag for line in in_file for flag in line] + words[1:]
     for flag in flags:
         name = flag.partition("=")[0]
@@ -101,6 +110,22 @@ def read_request(words: list[str], our_flags: set[str]) -> Request:
     flags, limit = _take_limit(flags)
     setup = [line for line in lines if not line.startswith(("#SBATCH ", "#!"))]
     return Request(flags, limit, "\n".join(setup).strip("\n"))
+
+
+def _read_lines(path):
+    if path.exists() and not path.is_file():  # a pipe or device might never end
+        problem = "a folder, pipe or device"
+    elif path.stat().st_size > MOST_BYTES:
+        problem = f"{path.stat().st_size:,} bytes"
+    else:
+        content = path.read_bytes()
+        try:
+            if b"\0" not in content:
+                return content.decode("utf-8").splitlines()
+        except UnicodeDecodeError:
+            pass
+        problem = "no text in UTF-8"
+    raise UserError(f"--slurm must be the beginning of a batch script, a text file. Received: {path}, {problem}.")
 
 
 def _take_limit(flags):
@@ -153,11 +178,23 @@ def cancel_waiting(name: str) -> None:
 def _call(program, *arguments, script=None):
     """Returns what one of SLURM's programs prints."""
     try:
-        answer = subprocess.run([program, *arguments], input=script, capture_output=True, text=True, check=False)
+        answer = subprocess.run(
+            [program, *arguments],
+            input=script,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=LONGEST_ANSWER,
+        )
     except FileNotFoundError as error:
         raise UserError(
             f"SLURM's {program} must be on the PATH for --slurm, but is not: is this a login node of the cluster? "
             "--dry_run shows what would be submitted."
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise UserError(
+            f"SLURM's {program} has not answered within {LONGEST_ANSWER} seconds. Try again when squeue answers."
         ) from error
     complaint = answer.stderr.strip()
     if "Invalid job array specification" in complaint:

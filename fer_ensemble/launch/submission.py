@@ -10,7 +10,6 @@ import itertools
 import pathlib
 import re
 import shlex
-from collections.abc import Callable
 
 from fer_ensemble.launch.plan import PlannedMember, discard_members, ensemble_folds, module_path, training_command
 from fer_ensemble.launch.slurm import BatchJob, Request, cancel_waiting, find_queued
@@ -116,7 +115,6 @@ def submit_members(
     options: TrainingOptions,
     request: Request,
     dry_run: bool,
-    prepare: Callable[[], None],
 ) -> None:
     """Submits what is missing and not in SLURM's queue yet, and the prediction; or prints that.
 
@@ -126,7 +124,6 @@ def submit_members(
         options: `TrainingOptions`.
         request: `Request`.
         dry_run: Whether to print the jobs instead, for which SLURM need not be there.
-        prepare: Function to call before anything is submitted.
 
     Raises:
         UserError: If SLURM is not there, or refuses.
@@ -147,7 +144,6 @@ def submit_members(
     )
     submit, arrays = _show if dry_run else _submit, set(queued.values())
     if not dry_run:
-        prepare()
         (pathlib.Path(options.experiments) / LOGS).mkdir(parents=True, exist_ok=True)
     if to_submit:
         array = make_array(to_submit, options, request)

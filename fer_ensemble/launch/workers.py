@@ -152,7 +152,14 @@ def _ask_nvidia_smi(*arguments):
     if not shutil.which("nvidia-smi"):
         return []
     try:
-        answer = subprocess.run(["nvidia-smi", *arguments], capture_output=True, text=True, timeout=60, check=True)
+        answer = subprocess.run(
+            ["nvidia-smi", *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=60,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):  # the tool is there, the driver is not
         return []
     return answer.stdout.splitlines()

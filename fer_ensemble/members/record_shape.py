@@ -18,6 +18,7 @@ WHOLE_RECORD_FIELDS = {
     **RECORD_FIELDS,
     "settings.model": str,
     "settings.replica": int,
+    "settings.fold": (int, list, _NOTHING),
     "data.name": str,
     "data.images": int,
     "data.fingerprint": str,

@@ -8,8 +8,18 @@ import sys
 import tempfile
 
 from fer_ensemble.base.cores import count_cores
-from fer_ensemble.base.errors import MissingPackageError
+from fer_ensemble.base.errors import MissingPackageError, UserError
 
+BACKENDS = ("tensorflow", "jax", "torch")
+# What else decides silently what a training becomes.
+_CONFIGURATION = {
+    "backend": BACKENDS,
+    "image_data_format": ("channels_last",),
+    "floatx": ("float32",),
+    "epsilon": (1e-7,),
+    "max_epochs": (None,),
+    "max_steps_per_epoch": (None,),
+}
 # Training steps that a GPU is given at a time. Untried on a GPU: enough that waiting for it is rare.
 STEPS_PER_EXECUTION = 8
 
@@ -60,9 +70,32 @@ def _find_gpus():
     return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
 
 
+def _check_named_backend():
+    named = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if named not in BACKENDS:
+        raise UserError(f"KERAS_BACKEND must be one of {', '.join(BACKENDS)}. Received: {named!r}.")
+
+
+def check_configuration() -> None:
+    """Raises UserError if a keras.json or the environment has Keras build, train or save networks differently."""
+    for name, wanted in _CONFIGURATION.items():
+        found = getattr(keras.config, name)()
+        if found not in wanted:
+            raise UserError(
+                f"Keras must be set to {name} {' or '.join(map(str, wanted))}. Received: {found!r}, from its "
+                "keras.json or the environment. Correct that, or name another folder in KERAS_HOME."
+            )
+
+
+_check_named_backend()
 with _quiet_start():
     try:
         import keras
+    except (ValueError, AttributeError) as error:
+        raise UserError(
+            f"Keras does not start ({str(error).splitlines()[0][:200]}). Is its keras.json damaged, in ~/.keras "
+            "or in KERAS_HOME? It makes a new one where there is none."
+        ) from error
     except ModuleNotFoundError as error:
         if error.name not in ("tensorflow", "jax", "torch"):
             raise
@@ -71,6 +104,7 @@ with _quiet_start():
             "the environment: KERAS_BACKEND=jax."
         ) from error
 
+    check_configuration()
     GPUS = _find_gpus()
 
 

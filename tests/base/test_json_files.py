@@ -27,6 +27,7 @@ def test_what_was_written_is_read(tmp_path):
         (b"1e400", "1e400 is too large"),
         (b"[" * 200_000, "nested too deeply"),
         (b'{"a":' * 200_000, "nested too deeply"),
+        (b'{"a":' * 900 + b"1" + b"}" * 900, "nested too deeply"),  # which Python reads
         (b"1" * 5_000, "integer string conversion"),
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else None,

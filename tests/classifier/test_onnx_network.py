@@ -1,4 +1,5 @@
 import concurrent.futures
+import os
 
 import numpy as np
 import pytest
@@ -66,7 +67,35 @@ def test_a_file_that_is_no_such_network_is_an_error_that_names_it(write_network,
         OnnxNetwork(write_network("other.onnx", key="author"))
     with pytest.raises(UserError, match=r"later.onnx.*format 1. Received: format 2"):
         OnnxNetwork(write_network("later.onnx", metadata={"format_version": 2}))
-    with pytest.raises(UserError, match="labels of its classes"):
+    with pytest.raises(UserError, match=r"nameless.onnx.*damaged .it has no class_names"):
         OnnxNetwork(write_network("nameless.onnx", metadata={"class_names": None}))
     with pytest.raises(FileNotFoundError):
         OnnxNetwork(tmp_path / "nowhere.onnx")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"class_names": [0, 1]}, "class_names cannot be"),
+        ({"class_names": "dl"}, "class_names cannot be 'dl'"),
+        ({"class_names": ["dark", "dark"]}, "class_names has a name twice"),
+        ({"class_names": ["dark", "light", "grey"]}, "probabilities of its 3 classes"),
+        ({"unsure_below": "low"}, "unsure_below cannot be 'low'"),
+        ({"unsure_below": 7}, "unsure_below cannot be 7"),
+        ({"format_version": [1]}, "labels of its classes"),
+        ({"provenance": "home"}, "provenance cannot be 'home'"),
+        ({"calibration": {"a": float("nan")}}, "labels of its classes"),
+    ],
+    ids=str,
+)
+def test_metadata_of_another_shape_are_told(metadata, message, write_network):
+    with pytest.raises(UserError, match=rf"odd\.onnx: expected .*{message}"):
+        OnnxNetwork(write_network("odd.onnx", metadata=metadata))
+
+
+def test_what_might_never_end_or_is_too_large_is_not_read(tmp_path):
+    (tmp_path / "large.onnx").touch()
+    os.truncate(tmp_path / "large.onnx", 3_000_000_000)  # of holes
+    for path, message in (("/dev/zero", "a folder, pipe or device"), (tmp_path / "large.onnx", "3,000,000,000")):
+        with pytest.raises(UserError, match=rf"expected an ONNX file.* Received: {message}"):
+            OnnxNetwork(path)

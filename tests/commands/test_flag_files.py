@@ -1,7 +1,12 @@
 import pathlib
 import textwrap
 
+import numpy as np
 import pytest
+
+from fer_ensemble.data.contents import make_dataset
+from fer_ensemble.data.dataset import VOTE_NAMES
+from fer_ensemble.data.store import load_dataset, write_dataset
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 FLAG_FILES = sorted(
@@ -10,12 +15,24 @@ FLAG_FILES = sorted(
 )
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """The bundled sample with votes."""
+    sample = load_dataset(REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz", keep=False)
+    votes = np.full((len(sample.images), len(VOTE_NAMES)), 1, np.uint8)
+    path = tmp_path_factory.mktemp("data") / "votes.h5"
+    parts = (sample.images, sample.labels, sample.usage, sample.rows, sample.class_names)
+    write_dataset(make_dataset(*parts, votes), path)
+    return path
+
+
 @pytest.mark.parametrize("path", FLAG_FILES, ids=lambda path: path.stem)
-def test_both_commands_take_every_flag_file(python, tmp_path, path):
+def test_both_commands_take_every_flag_file(python, tmp_path, path, data):
     # The data are what is missing: everything before them is in order.
     one = python("model_train.py", f"--flagfile={path}", "--data=missing.csv", f"--experiments={tmp_path}")
     assert one.returncode == 1 and "missing.csv" in one.stderr, one.stderr
-    several = python("-m", "fer_ensemble.launch", f"--flagfile={path}", f"--experiments={tmp_path}", "--dry_run")
+    flags = [f"--flagfile={path}", f"--data={data}", f"--experiments={tmp_path}", "--dry_run"]
+    several = python("-m", "fer_ensemble.launch", *flags)
     assert several.returncode == 0, several.stderr
     model = [line for line in path.read_text().splitlines() if line.startswith("--model=")]
     lines = [line for line in several.stdout.splitlines() if "fer_ensemble train" in line]

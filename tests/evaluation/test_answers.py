@@ -33,6 +33,24 @@ def test_the_members_of_an_ensemble_answer_each_by_itself():
     np.testing.assert_array_equal(answers.members, [[1, 0], [0, 0]])
 
 
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        (np.zeros((2, 3)), r"shape \(2, 3\)"),
+        (np.zeros(2), r"shape \(2,\)"),
+        (np.full((2, 2), np.nan), "no numbers"),
+        (np.array([[1.5, -0.5], [0, 1]]), "negative ones"),
+        (np.array([[3.0, 1], [0, 1]]), "do not sum to 1"),
+    ],
+    ids=["classes", "flat", "NaN", "negative", "logits"],
+)
+def test_answers_that_are_no_probabilities_are_told(answers, message):
+    network = Network()
+    network.predict = lambda faces: answers
+    with pytest.raises(UserError, match=rf"probabilities of shape \(2, 2\)\. Received: .*{message}"):
+        ask(network, FACES, ("happy", "sad"))
+
+
 def test_other_classes_than_those_of_the_data_are_told():
     check_classes(Network(), ("happy", "sad"), "mine.onnx")
     with pytest.raises(UserError, match=r"mine\.onnx must have the classes of the data \(happy, angry\)"):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -132,6 +133,28 @@ def test_a_folder_that_holds_no_network_is_told(tmp_path):
         load_source(tmp_path)
     with pytest.raises(FileNotFoundError, match="There is no folder"):
         load_source(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "message"),
+    [
+        (b"no network", None, "must be a network saved as .keras, but cannot be read"),
+        (None, {}, "member.json must be .* damaged .it has no settings.model"),
+        (None, {"model": "cnn", "replica": 0}, "it has no settings.fold"),
+    ],
+    ids=["model", "no settings", "no fold"],
+)
+def test_a_damaged_member_is_told(model, settings, message, tiny_member, tmp_path):
+    folder = shutil.copytree(tiny_member, tmp_path / "member")
+    record = json.loads((folder / "member.json").read_text())
+    if model is not None:  # and the record knows no better
+        (folder / "model.keras").write_bytes(model)
+        record["files"]["model.keras"] = hash_file(folder / "model.keras")
+    if settings is not None:
+        record["settings"] = settings
+    (folder / "member.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match=message):
+        load_source(folder)
 
 
 def test_data_of_other_classes_is_refused(source, tiny_dataset):

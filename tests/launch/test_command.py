@@ -10,6 +10,7 @@ from fer_ensemble.commands.launch import list_sample_flags
 from fer_ensemble.data.bundled import find_bundled
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
+SAMPLE = "--data=data/sample.csv.gz"  # the bundled one, wherever it is named
 
 
 def launch(*flags, folder=REPOSITORY, **environment):
@@ -61,25 +62,23 @@ def test_the_launcher_does_without_keras():
 
 
 def test_the_plan_has_16_members_and_their_commands(tmp_path):
-    answer = launch("--dry_run", "--data=fer2013.csv", "--epochs=60", "--cpu_workers=3", folder=tmp_path)
+    answer = launch("--dry_run", SAMPLE, "--epochs=60", "--cpu_workers=3", folder=tmp_path)
     assert answer.returncode == 0
     lines = answer.stdout.splitlines()
     assert lines[0] == "experiments: 0 of 16 members complete, 16 to train, 3 workers on the CPU"
     assert lines[1].startswith("exp_0/cnn_0  to train  ")
-    assert lines[16].endswith(
-        "-m fer_ensemble train --model=resnet --fold=3 --replica=1 --epochs=60 --data=fer2013.csv"
-    )
-    assert lines[17].endswith("-m fer_ensemble predict --ensemble=experiments --data=fer2013.csv")
+    assert lines[16].endswith("-m fer_ensemble train --model=resnet --fold=3 --replica=1 --epochs=60")
+    assert lines[17].endswith("-m fer_ensemble predict --ensemble=experiments --data=data/sample.csv.gz")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_each_visible_gpu_has_its_workers():
-    answer = launch("--dry_run", "--data=x.csv", "--workers_per_gpu=2", CUDA_VISIBLE_DEVICES="0,3")
+    answer = launch("--dry_run", SAMPLE, "--workers_per_gpu=2", CUDA_VISIBLE_DEVICES="0,3")
     assert "4 workers on GPU 0, 3" in answer.stdout
 
 
 def test_runs_and_folds_choose():
-    answer = launch("--dry_run", "--data=x.csv", "--runs=resnet_2", "--folds=3,1")
+    answer = launch("--dry_run", SAMPLE, "--runs=resnet_2", "--folds=3,1")
     names = [line.split("  ")[0] for line in answer.stdout.splitlines()[1:-1]]
     assert names == ["exp_3/resnet_2", "exp_1/resnet_2"]
 
@@ -104,7 +103,7 @@ def test_the_sample_is_trained_in_the_checkout_wherever_it_is_called_from(tmp_pa
 
 
 def test_a_flagfile_of_ones_own_is_not_mixed_with_the_sample(tmp_path):
-    (tmp_path / "own.flags").write_text("--width=16\n")
+    (tmp_path / "own.flags").write_text(f"--width=16\n{SAMPLE}\n")
     answer = launch("--dry_run", f"--flagfile={tmp_path / 'own.flags'}")
     assert "bundled sample" not in answer.stdout
     assert answer.stdout.splitlines()[1].endswith("--replica=0 --width=16")
@@ -118,10 +117,18 @@ def test_a_flagfile_of_ones_own_is_not_mixed_with_the_sample(tmp_path):
         ("--runs=vgg_0", "`runs` must be names such as cnn_0, resnet_0"),
         ("fer2013.csv", "takes flags only. Received: fer2013.csv"),
         ("--data=missing.csv", "missing.csv"),
+        ("--classes=smug,happy", "smug"),
+        ("--labels=ferplus", "FER+ votes, and these data have none"),
+        (
+            "--vary=cnn_7 width=8",
+            "`vary` must name a run, or an architecture, that there is: cnn, cnn_0, ",
+        ),
     ],
 )
-def test_what_cannot_work_is_refused_in_one_line_before_any_training(tmp_path, flag, message):
-    answer = launch(flag, f"--experiments={tmp_path}")
+@pytest.mark.parametrize("dry_run", ["", "--dry_run"])
+def test_what_cannot_work_is_refused_in_one_line_before_any_training(tmp_path, flag, message, dry_run):
+    flags = [flag] if flag.startswith("--data") else [SAMPLE, flag]
+    answer = launch(*flags, f"--experiments={tmp_path}", *[dry_run] * bool(dry_run))
     assert answer.returncode == 1
     assert answer.stderr.startswith("fer_ensemble.launch: error: ")
     assert message in answer.stderr
@@ -129,7 +136,17 @@ def test_what_cannot_work_is_refused_in_one_line_before_any_training(tmp_path, f
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("flags", [["--dry_run"], ["--slurm", "--dry_run", "--"]], ids=["here", "SLURM"])
+def test_experiments_that_are_no_folder_are_refused_and_left_as_they_are(tmp_path, flags):
+    (tmp_path / "mine").write_text("mine")
+    answer = launch(*flags, SAMPLE, f"--experiments={tmp_path / 'mine'}")
+    assert (answer.returncode, answer.stderr.count("\n")) == (1, 1), answer.stderr
+    assert "`experiments` must be a folder. Received: " in answer.stderr
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
 def test_splitscript_keeps_the_folder_that_it_is_called_from(tmp_path):
+    shutil.copy(REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz", tmp_path / "own.csv")
     answer = splitscript("--dry_run", "--data=own.csv", folder=tmp_path)
     assert answer.returncode == 0
     assert "--data=own.csv" in answer.stdout

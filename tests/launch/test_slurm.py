@@ -5,8 +5,10 @@ import sys
 
 import pytest
 
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.launch import slurm
 from fer_ensemble.launch.plan import plan_members
-from fer_ensemble.launch.slurm import parse_queue, read_request, split_arguments
+from fer_ensemble.launch.slurm import BatchJob, parse_queue, read_request, split_arguments
 from fer_ensemble.launch.submission import array_name, make_array, make_prediction, task_number
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 
@@ -54,6 +56,42 @@ def test_the_file_is_the_beginning_of_a_batch_script(tmp_path):
     request = read_request([f"--slurm={file}", "--mem=1G"], OURS)
     assert request.flags == ["--account=a b", "-p", "gpu", "--mem=1G"]
     assert (request.limit, request.setup) == ("%4", "module load cuda")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "a folder, pipe or device"),
+        (bytes(range(256)), "no text in UTF-8"),
+        (b" " * 1_000_001, "1,000,001 bytes"),
+        (b"#SBATCH --account='a\n", "flags of sbatch behind #SBATCH. Received: others .No closing quotation"),
+    ],
+    ids=["a pipe", "binary", "large", "a quotation without end"],
+)
+def test_a_file_that_is_no_batch_script_is_told(content, message, tmp_path):
+    file = tmp_path / "cluster.sh"
+    os.mkfifo(file) if content is None else file.write_bytes(content)
+    with pytest.raises(UserError, match=message) as told:
+        read_request([f"--slurm={file}"], OURS)
+    assert str(file) in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("head -c 3000 /dev/urandom", "must answer with the job's number. Received: "),
+        ("exec sleep 600", "sbatch has not answered within 1 seconds"),
+    ],
+    ids=["garbage", "nothing"],
+)
+def test_what_sbatch_answers_is_checked(program, message, tmp_path, monkeypatch):
+    (tmp_path / "sbatch").write_text(f"#!/bin/sh\n{program}\n")
+    (tmp_path / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(slurm, "LONGEST_ANSWER", 1 if "sleep" in program else 60)
+    with pytest.raises(UserError, match=message):
+        BatchJob([], "#!/bin/sh\n").submit()
 
 
 @pytest.mark.parametrize("flags", [["--array=%8"], ["--array", "%8"], ["-a", "%8"], ["-a%8"]])
@@ -142,7 +180,9 @@ def launch(folder, *flags, path=""):
 
 
 def test_the_dry_run_needs_no_slurm_and_prints_what_bash_accepts(tmp_path):
-    answer = launch(tmp_path, "--slurm", "--partition=gpu", "--array=%8", "--dry_run", "--", "--data=own.csv")
+    answer = launch(
+        tmp_path, "--slurm", "--partition=gpu", "--array=%8", "--dry_run", "--", "--data=data/sample.csv.gz"
+    )
     assert answer.returncode == 0, answer.stderr
     warning, head, jobs = answer.stdout.split("\n", 2)
     assert warning == "SLURM's queue cannot be asked here: all unfinished members are shown"

@@ -247,6 +247,15 @@ def test_the_old_member_stays_until_the_new_one_is_complete(tiny_data, tiny_sett
     assert directory.read_record(copy)["settings"]["width"] == 2
 
 
+def test_an_unknown_backend_is_told_before_anything_is_lost(tiny_data, tiny_settings, copy, python):
+    before = describe(copy)
+    flags = command(copy, tiny_data, tiny_settings)
+    result = python("model_train.py", *flags, "--overwrite", KERAS_BACKEND="garbage")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
+    assert "garbage" in result.stderr and result.stderr.startswith("model_train.py: error: ")
+    assert describe(copy) == before
+
+
 def cut_the_power(*arguments):
     raise RuntimeError("power cut")
 

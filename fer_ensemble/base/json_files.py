@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+from typing import Any
 
 from fer_ensemble.base.errors import UserError
 
@@ -10,7 +11,7 @@ MOST_DEPTH = 100  # objects and lists within each other; what Keras writes of a 
 MOST_BYTES = 64 << 20  # the largest of ours, scores.json of 16 members on FER2013, has 55 KB
 
 
-def read_json(path: str | os.PathLike, what: str, fix: str, most_bytes: int = MOST_BYTES) -> object:
+def read_json(path: str | os.PathLike, what: str, fix: str, most_bytes: int = MOST_BYTES) -> Any:
     """Reads a JSON file.
 
     Args:
@@ -38,7 +39,7 @@ def read_json(path: str | os.PathLike, what: str, fix: str, most_bytes: int = MO
         raise UserError(f"{path} must be {what}, but is damaged ({error}). {fix}") from error
 
 
-def parse_json(content: bytes) -> object:
+def parse_json(content: bytes) -> Any:
     """Parses JSON; raises ValueError in one short line for whatever is wrong with it."""
     try:
         found = json.loads(

@@ -65,7 +65,7 @@ def guard() -> None:
         setattr(sys, name, _Stream(stream))
 
 
-def finish(code: object) -> int:
+def finish(code: int | str | None) -> int | str | None:
     """Writes out what is printed, and returns the exit code: `code`, or 1 if all went well but the printing."""
     sys.stdout.flush()
     sys.stderr.flush()

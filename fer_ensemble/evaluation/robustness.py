@@ -3,6 +3,7 @@
 import hashlib
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -156,7 +157,7 @@ def read_known(path: pathlib.Path, sha256: str | None) -> dict | None:
     return known if sha256 is not None and known["network"]["sha256"] == sha256 else None
 
 
-def check_baseline(robustness: object, path: pathlib.Path) -> dict:
+def check_baseline(robustness: Any, path: pathlib.Path) -> dict:
     """Returns what was read from a `robustness.json`; raises UserError if it is none."""
     try:
         ours = robustness["format_version"] == FORMAT_VERSION and set(robustness) >= _KEYS

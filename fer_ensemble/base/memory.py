@@ -46,11 +46,11 @@ def _free_in_groups() -> Iterator[int]:
     except OSError:
         return
     for line in lines:
-        _, controllers, place = line.split(":", 2)
+        _, controllers, path = line.split(":", 2)
         if "memory" in controllers.split(",") or not controllers:
             root, limit, use, cache = _GROUPS["memory" if controllers else ""]
-            # In a container the place may be that which the host sees; then the root is the container's own.
-            group = pathlib.Path(root, place.lstrip("/"))
+            # In a container the path may be that which the host sees; then the root is the container's own.
+            group = pathlib.Path(root, path.lstrip("/"))
             for folder in (group, *group.parents):
                 yield from _free_in_group(folder, limit, use, cache)
 

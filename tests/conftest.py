@@ -28,7 +28,7 @@ SLOW_FIXTURES = {"tiny_member", "trained", "ensemble", "study", "copy"}
 SLOW_FOLDERS = ("commands", "export", "members", "models", "training")
 SLOW_FILES = (
     "test_backends.py", "test_faults.py", "test_oof.py", "test_page.py", "test_robustness_section.py",
-    "test_saved.py", "test_trial.py",
+    "test_saved.py", "test_too_little_memory.py", "test_trial.py",
 )  # fmt: skip
 # Of files that are quick otherwise: seconds each.
 SLOW_TESTS = (

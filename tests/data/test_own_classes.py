@@ -91,6 +91,7 @@ def test_a_folder_of_some_of_the_seven_has_all_seven_classes(tmp_path):
     assert load_dataset(tmp_path).class_names == CLASS_NAMES
 
 
+@pytest.mark.slow
 def test_members_are_trained_on_own_classes_scored_and_reported(folder, tmp_path, tiny_settings, python):
     from fer_ensemble.training.member import train_member
     from fer_ensemble.training.settings import TrainingOptions

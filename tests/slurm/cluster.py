@@ -137,9 +137,12 @@ def hold_in_training(members):
 
     def hold():
         for member in members:
-            if member not in held and has_trained(member):
-                held[member] = next(each for each in find_trainings() if is_trained_by(member, each))
-                os.kill(held[member].process, signal.SIGSTOP)
+            if member in held or not has_trained(member):
+                continue
+            for training in find_trainings():
+                if is_trained_by(member, training):
+                    os.kill(training.process, signal.SIGSTOP)
+                    held[member] = training
         return len(held) == len(members)
 
     wait_for(f"an epoch of {', '.join(map(str, members))}", hold, pause=0.05)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains a tiny ensemble with a real SLURM, and troubles on the way: `bash tests/slurm/run.sh`. Some minutes; with
-# `--long`, 64 members and more troubles: half an hour.
+# `--long`, 64 members and more troubles, far longer.
 #
 # It installs SLURM's programs where apt can, starts a SLURM of three nodes in a temporary folder, and stops it in the
 # end. Where that cannot be, it says why and counts as passed. Other flags go to pytest.

@@ -11,6 +11,8 @@ import sys
 import pytest
 
 from tests.slurm.cluster import (
+    ONE_THREAD,
+    REPOSITORY,
     Witness,
     assert_same_predictions,
     call,
@@ -52,20 +54,20 @@ def train_until_the_time_limit(member):
 
 def test_a_member_that_the_time_limit_cuts_twice_goes_on_each_time(tmp_path):
     experiments = tmp_path / "limited"
-    # SLURM looks at the time every 30 s: the signal comes 90 to 60 s before the end. By then even a busy
-    # machine is past an epoch.
+    # SLURM looks at the time every 30 s: the signal comes 90 to 60 s before the end.
     splitscript(experiments, *ON_GPU, "--time=5", "--signal=USR1@60", "--", *TINY, "--epochs=8", "--runs=cnn_0",
                 "--folds=0")  # fmt: skip
     member, task = experiments / "exp_0" / "cnn_0", f"{array_of(experiments)}_0"
     for turn in (1, 2):
-        wait_for("its turn", lambda turn=turn: len(turns(member)) == turn)
+        wait_for("its turn", lambda turn=turn: len(turns(member)) >= turn)
         train_until_the_time_limit(member)
-    wait_for("its turn", lambda: len(turns(member)) == 3)
-    assert call("scontrol", "update", f"jobid={task}", "timelimit=240").returncode == 0  # however slow the machine
+    wait_for("its turn", lambda: len(turns(member)) >= 3)
+    assert call("scontrol", "update", f"jobid={task}", "timelimit=240").returncode == 0
     wait_for("the end", lambda: not jobs())
-    assert (facts(task)["JobState"], facts(task)["Restarts"]) == ("COMPLETED", "2")
+    restarts = int(facts(task)["Restarts"])  # a very slow machine is cut before an epoch, too
+    assert facts(task)["JobState"] == "COMPLETED" and restarts >= 2
     log = (member / "train.log").read_text()
-    assert log.count("stopped by SIGUSR1") == 2
+    assert log.count("is to go on later") == restarts
     assert (log.count("epoch 1/8"), log.count("epoch 8/8")) == (1, 1)
 
 
@@ -86,14 +88,43 @@ def test_while_a_lost_node_holds_a_member_its_task_elsewhere_waits_and_then_goes
     assert (member / "member.json").is_file()
 
 
+def test_a_member_goes_on_through_another_file_system_than_it_began_on(tmp_path):
+    experiments = cluster_folder() / "shared" / "moving"
+    splitscript(experiments, *ON_GPU, "--", *TINY, "--epochs=3", "--runs=cnn_0", "--folds=0")
+    member = experiments / "exp_0" / "cnn_0"
+    (training,) = hold_in_training([member])
+    print(f"each node has {'a view of its own' if has_own_view(training.node) else 'the same view'} of the folder")
+    status = status_seen_from("n1", experiments)
+    assert re.search(rf"exp_0/cnn_0 +running .* on {training.node}", status), status
+    set_node(training.node, "down")
+    wait_for("another node", lambda: len(turns(member)) > 1)
+    set_node(training.node, "resume")
+    wait_for("the end", lambda: not jobs())
+    assert len(set(turns(member))) == 2
+    assert (member / "train.log").read_text().count("epoch 1/3") == 1
+    splitscript(tmp_path / "undisturbed", *TINY, "--epochs=3", "--runs=cnn_0", "--folds=0", **ONE_THREAD)
+    assert same_predictions(member, tmp_path / "undisturbed" / "exp_0" / "cnn_0")
+
+
+def status_seen_from(node, experiments):
+    """Returns what `--status` prints on a node, whose file systems and host name it sees."""
+    there = ("nsenter", f"--target={daemon(f'slurmd-{node}')}", "--mount", "--uts", f"--wd={REPOSITORY}")
+    command = (sys.executable, "-m", "fer_ensemble.launch", "--status", f"--experiments={experiments}")
+    return call(*there, *command, "--runs=cnn_0", "--folds=0").stdout
+
+
+def same_predictions(member, other):
+    return (member / "predictions.h5").read_bytes() == (other / "predictions.h5").read_bytes()
+
+
 @pytest.fixture(scope="module")
 def experiments(tmp_path_factory):
     return tmp_path_factory.mktemp("cluster") / "many"
 
 
 @pytest.fixture(scope="module")
-def urgent():
-    return cluster_folder() / "shared" / "urgent"
+def urgent(experiments):
+    return experiments.with_name("urgent")
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +143,6 @@ def disturbed(experiments, urgent):
         waiting = facts(f"{found['array']}_{number}")["JobState"]
         found |= {"preempted": preempted, "waiting": waiting, "most": dict(witness.most)}
 
-        # The node of one of these is set down, after another was asked about it.
-        (training,) = hold_in_training([urgent / "exp_0" / "cnn_0"])
-        found["status"] = status_seen_from("n1", urgent)
-        set_node(training.node, "down")
-        wait_for("another node", lambda: len(turns(urgent / "exp_0" / "cnn_0")) > 1)
-        set_node(training.node, "resume")
-
         # Someone submits everything again, and one task past us.
         found["again"] = splitscript(experiments, *ON_CPU, "--array=%8", "--", *MANY)
         script = experiments.with_name("script.sh")
@@ -133,13 +157,6 @@ def disturbed(experiments, urgent):
     return found
 
 
-def status_seen_from(node, experiments):
-    """Returns what `--status` prints on a node, whose file systems and host name it sees."""
-    there = ("nsenter", f"--target={daemon(f'slurmd-{node}')}", "--mount", "--uts", sys.executable)
-    command = ("-m", "fer_ensemble.launch", "--status", f"--experiments={experiments}", "--runs=cnn_0")
-    return call(*there, *command).stdout
-
-
 def find_preempted(experiments):
     logs = experiments.glob("exp_*/*/train.log")
     return [log.parent for log in logs if re.search("is to go on later|DUE TO PREEMPTION", log.read_text())]
@@ -151,23 +168,13 @@ def test_64_members_are_submitted_at_once_and_eight_run_at_a_time(disturbed):
     assert not disturbed["witness"].collisions
 
 
-def test_preempted_members_make_place_and_come_again(disturbed, urgent):
+def test_preempted_members_make_place_and_come_again(disturbed, urgent, experiments):
     assert disturbed["waiting"] == "PENDING"
     assert all(len(turns(member)) > 1 for member in disturbed["preempted"])
     assert len(list(urgent.glob("exp_*/*/member.json"))) == 4
     assert (urgent / "predictions.csv").is_file()
-
-
-def test_a_member_goes_on_through_another_file_system_than_it_began_on(disturbed, urgent, experiments):
-    member = urgent / "exp_0" / "cnn_0"
-    first, second = turns(member)
-    assert has_own_view(first) == has_own_view(second)
-    print(f"each node had {'a view of its own' if has_own_view(first) else 'the same view'} of the shared folder")
-    assert re.search(rf"exp_0/cnn_0 +running .* on {first}", disturbed["status"]), disturbed["status"]
-    assert (member / "train.log").read_text().count("epoch 1/3") == 1
-    # Trained with the settings of a member of the others.
-    same = experiments / "exp_0" / "cnn_0" / "predictions.h5"
-    assert (member / "predictions.h5").read_bytes() == same.read_bytes()
+    for fold in (f"exp_{number}" for number in range(4)):  # of the same settings
+        assert same_predictions(urgent / fold / "cnn_0", experiments / fold / "cnn_0")
 
 
 def test_a_member_is_not_submitted_while_its_requeued_task_waits_and_a_twin_does_no_harm(disturbed):

@@ -67,13 +67,14 @@ def main(arguments: list[str]) -> None:
 
     check_packages(given.format, given.quantize)
 
-    from fer_ensemble.export.comparison import describe
-    from fer_ensemble.export.exporting import choose_test_faces, export
-    from fer_ensemble.export.source import load_source
-
     if given.asset:
         return _ship(arguments[0], given)
-    source = load_source(arguments[0])
+    from fer_ensemble.export.source import load_source
+
+    source = load_source(arguments[0])  # what is not there is told before TensorFlow is loaded
+    from fer_ensemble.export.comparison import describe
+    from fer_ensemble.export.exporting import choose_test_faces, export
+
     output = pathlib.Path(given.output or _name(arguments[0], given.format, given.quantize))
     test = None
     if given.data:
@@ -87,13 +88,13 @@ def main(arguments: list[str]) -> None:
 
 
 def _ship(folder, given):
+    if not given.data:
+        raise UserError("`asset` needs --data, FER2013, to say on the card how good the network is.")
     from fer_ensemble.classifier.shipped_card import format_card
     from fer_ensemble.data.store import load_dataset
     from fer_ensemble.export.shipping import ship
     from fer_ensemble.export.source import ASSETS
 
-    if not given.data:
-        raise UserError("`asset` needs --data, FER2013, to say on the card how good the network is.")
     output = pathlib.Path(given.output or ASSETS)
     print(format_card(ship(folder, load_dataset(given.data), output, given.calibrated_like or None)))
     print(f"written to {output}")

@@ -30,6 +30,7 @@ def format_comparison(comparison: dict) -> str:
         comparison=comparison,
         scores=scores,
         class_names=next(iter(scores.values()))["class_names"],
+        label_agreement=next(iter(scores.values()))["label_agreement"],
         robustness=robustness,
         titles=titles,
         best=max(one["accuracy"] for one in scores.values()),

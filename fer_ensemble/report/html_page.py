@@ -21,7 +21,11 @@ def render_page(template: pathlib.Path, **values: object) -> str:
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(template.parent),  # of parts that templates include
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {
         "percent": _percent,
@@ -32,7 +36,7 @@ def render_page(template: pathlib.Path, **values: object) -> str:
         "folds_by_value": format_folds_by_value,
     }
     style = STYLE.read_text(encoding="utf-8").rstrip()
-    return environment.from_string(template.read_text(encoding="utf-8")).render(style=style, **values)
+    return environment.get_template(template.name).render(style=style, **values)
 
 
 def _percent(value, decimals=1):

@@ -33,6 +33,8 @@ def draw_corruption_curves(lines: dict, titles: dict, name: str, rough: tuple = 
             continue
         corruption, title = list(titles.items())[index]
         _style(panel, title)
+        if index + COLUMNS >= len(titles):  # nothing is below, and so nothing that has the numbers
+            panel.tick_params(labelbottom=True)
         for label, style in _styles(lines, rough).items():
             panel.plot(STRENGTHS, [100 * value for value in lines[label][corruption]], **style, label=label)
         panel.set(ylim=(0, 100), xticks=STRENGTHS, yticks=(0, 25, 50, 75, 100))

@@ -137,15 +137,26 @@ def test_what_is_wrong_is_told_in_one_line(models, flags, expected, folder, data
             evaluate_network(named, faces, options, folder / "wrong")
 
 
-def test_an_ensemble_is_evaluated_with_its_members_and_its_report_shows_it(ensemble, data, python):
-    answer = python(
-        "-m", "fer_ensemble", "evaluate", ensemble, f"--data={data}", "--robustness", "--images=4"
-    )  # fmt: skip
-    assert answer.returncode == 0, answer.stderr
-    robustness = json.loads((ensemble / "robustness.json").read_text(encoding="utf-8"))
-    assert 0 <= robustness["clean"]["members_error"] <= 1
-    assert "members' mean" in answer.stdout
+def test_an_ensemble_is_evaluated_with_its_members_and_its_report_shows_it(untrained, tiny_data, tmp_path):
+    from fer_ensemble.commands.evaluation_options import EvaluationOptions
+    from fer_ensemble.commands.evaluation_run import choose_folder, evaluate_network, load_faces
+    from fer_ensemble.commands.named_networks import load_networks
+    from fer_ensemble.commands.predict import report_ensemble
+    from fer_ensemble.commands.predict_options import PredictOptions
+    from fer_ensemble.report.evaluation_tables import format_robustness_table
+
+    ensemble = shutil.copytree(untrained, tmp_path / "ensemble")
+    weights = tmp_path / "weights.json"
+    weights.write_text('{"cnn_0": 1, "resnet_0": 0}', encoding="utf-8")  # half of the networks, half of the time
+    chosen = {"ensemble": str(ensemble), "runs": "cnn_0,resnet_0", "data": str(tiny_data)}
+    report_ensemble(PredictOptions(weights=str(weights), save=True, **chosen))
     assert "Worse pictures" not in (ensemble / "report.html").read_text(encoding="utf-8")
-    answer = python("predict.py", "--ensemble", ensemble, f"--data={data}")
-    assert answer.returncode == 0, answer.stderr
+    options = EvaluationOptions(data=str(tiny_data), robustness=True, images=4)
+    (named,) = load_networks([str(ensemble)])
+    faces = load_faces(options, named.network.class_names)
+    found = evaluate_network(named, faces, options, choose_folder(named, options))["robustness"]
+    assert json.loads((ensemble / "robustness.json").read_text(encoding="utf-8")) == found
+    assert 0 <= found["clean"]["members_error"] <= 1
+    assert "members' mean" in format_robustness_table(found)
+    report_ensemble(PredictOptions(**chosen))
     assert "Worse pictures" in (ensemble / "report.html").read_text(encoding="utf-8")

@@ -1,4 +1,8 @@
-"""predict.py on a real ensemble: its numbers, its files, and what it refuses."""
+"""predict.py on a real ensemble: its numbers, its files, and what it refuses.
+
+Most of it is asked within this process, of the folder that splitscript.sh left with the results of a default run.
+What the command line adds is asked as a command.
+"""
 
 import csv
 import gzip
@@ -14,6 +18,9 @@ import pytest
 from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
+from fer_ensemble.base.errors import EXPECTED_ERRORS, UserError
+from fer_ensemble.commands.predict import parse_splits, report_ensemble
+from fer_ensemble.commands.predict_options import PredictOptions, predict_photos
 from fer_ensemble.scoring.calibration import Calibration
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -31,22 +38,37 @@ def read_probabilities(folder, split):
     return np.array(values)
 
 
-def test_the_ensemble_is_the_average_of_its_16_members(ensemble, run_command):
-    answer = run_command("predict.py", "--ensemble", ensemble, "--weights=equal")
+def predict(folder, output="", **options):
+    report_ensemble(PredictOptions(ensemble=str(folder), output=str(output), **options))
+
+
+def read_scores(folder):
+    return json.loads((folder / "scores.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def equal(trained, run_command, tmp_path_factory):
+    """The folder of the results with equal weights."""
+    output = tmp_path_factory.mktemp("equal")
+    answer = run_command("predict.py", "--ensemble", trained[0], "--weights=equal", f"--output={output}")
     assert answer.returncode == 0, answer.stderr
-    table = pd.read_csv(ensemble / "predictions.csv")
+    return output
+
+
+def test_the_ensemble_is_the_average_of_its_16_members(trained, equal):
+    table = pd.read_csv(equal / "predictions.csv")
     assert list(table.columns) == ["row", "usage", "emotion", "predicted", *CLASSES]
     assert list(table["row"]) == list(range(840, 1176))
     for split in ("PublicTest", "PrivateTest"):
         rows = table[table["usage"] == split]
-        expected = read_probabilities(ensemble, split).mean(axis=0, dtype=np.float64)
+        expected = read_probabilities(trained[0], split).mean(axis=0, dtype=np.float64)
         assert np.abs(rows[CLASSES].to_numpy() - expected).max() < 1e-6
         assert list(rows["predicted"]) == list(expected.argmax(axis=1))
 
 
-def test_scores_are_those_of_the_predictions_file(ensemble, run_command):
-    assert run_command("predict.py", "--ensemble", ensemble).returncode == 0
-    scores = json.loads((ensemble / "scores.json").read_text())
+def test_scores_are_those_of_the_predictions_file(trained):
+    ensemble, _ = trained
+    scores = read_scores(ensemble)
     tests = pd.read_csv(ensemble / "predictions.csv")
     oof = pd.read_csv(ensemble / "oof.csv")
     assert list(oof["row"]) == list(range(840))
@@ -73,9 +95,9 @@ def test_scores_are_those_of_the_predictions_file(ensemble, run_command):
     assert Image.open(ensemble / "confusion_PublicTest.png").width > 400
 
 
-def test_it_repeats_without_keras_or_tensorflow(ensemble):
+def test_it_repeats_without_keras_or_tensorflow(trained, tmp_path):
     code = (
-        f"import runpy, sys; sys.argv = ['predict.py', '--ensemble={ensemble}']\n"
+        f"import runpy, sys; sys.argv = ['predict.py', '--ensemble={trained[0]}', '--output={tmp_path}']\n"
         "try: runpy.run_path('predict.py', run_name='__main__')\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         "assert not {'keras', 'tensorflow', 'jax'} & set(sys.modules)"
@@ -83,24 +105,20 @@ def test_it_repeats_without_keras_or_tensorflow(ensemble):
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
 
 
-def test_the_default_weights_lower_the_oof_log_loss(ensemble, run_command, tmp_path):
+def test_the_default_weights_lower_the_oof_log_loss(trained, equal):
     losses = {}
-    for weights in ("equal", "auto"):
-        output = tmp_path / weights
-        answer = run_command("predict.py", "--ensemble", ensemble, f"--weights={weights}", f"--output={output}")
-        assert answer.returncode == 0, answer.stderr
-        scores = json.loads((output / "scores.json").read_text())
+    for folder in (trained[0], equal):
+        scores = read_scores(folder)
         assert sum(scores["weights"].values()) == pytest.approx(1)
         losses[scores["weights_from"]] = scores["splits"]["oof"]["ensemble"]["log_loss"]
     assert losses["oof"] <= losses["equal"]
 
 
-def test_each_way_to_weigh_is_shown_beside_equal_weights(ensemble, run_command, tmp_path):
+def test_each_way_to_weigh_is_shown_beside_equal_weights(trained, tmp_path):
     found = {}
     for weights in ("greedy", "public"):
-        answer = run_command("predict.py", "--ensemble", ensemble, f"--weights={weights}", f"--output={tmp_path}")
-        assert answer.returncode == 0, answer.stderr
-        scores = json.loads((tmp_path / "scores.json").read_text())
+        predict(trained[0], tmp_path, weights=weights)
+        scores = read_scores(tmp_path)
         assert list(scores["weightings"]) == ["equal", "oof", "greedy", "public"]
         assert scores["weightings"][weights]["weights"] == scores["weights"]
         for split in ("oof", "PublicTest"):
@@ -114,22 +132,15 @@ def test_each_way_to_weigh_is_shown_beside_equal_weights(ensemble, run_command, 
     assert min(losses, key=losses.get) == "public"
 
 
-def test_calibrated_probabilities_have_a_smaller_oof_log_loss_and_the_same_classes(
-    ensemble, run_command, tmp_path
-):
-    tables = {}
-    for flag in ("--nocalibrate", "--calibrate"):
-        answer = run_command("predict.py", "--ensemble", ensemble, flag, f"--output={tmp_path}")
-        assert answer.returncode == 0, answer.stderr
-        predictions = pd.read_csv(tmp_path / "predictions.csv")
-        tables[flag] = {
-            "oof": pd.read_csv(tmp_path / "oof.csv"),
-            "PublicTest": predictions.query("usage == 'PublicTest'"),
-        }
-    scores = json.loads((tmp_path / "scores.json").read_text())
+def test_calibrated_probabilities_have_a_smaller_oof_log_loss_and_the_same_classes(trained, tmp_path):
+    predict(trained[0], tmp_path, calibrate=True)
+    scores = read_scores(tmp_path)
     losses = {}
-    for split in ("oof", "PublicTest"):
-        plain, calibrated = (found[split] for found in tables.values())
+    for split, file in (("oof", "oof.csv"), ("PublicTest", "predictions.csv")):
+        plain, calibrated = (
+            table[table["usage"] != "PrivateTest"]
+            for table in map(pd.read_csv, (trained[0] / file, tmp_path / file))
+        )
         assert list(plain["predicted"]) == list(calibrated["predicted"])
         losses[split] = []
         for table in (plain, calibrated):
@@ -144,11 +155,11 @@ def test_calibrated_probabilities_have_a_smaller_oof_log_loss_and_the_same_class
     assert scores["calibration"]["test"]["temperature"] < scores["calibration"]["oof"]["temperature"]
 
 
-def test_all_pairs_are_compared_and_all_likely_wrong_labels_listed(ensemble, run_command):
-    assert run_command("predict.py", "--ensemble", ensemble).returncode == 0
+def test_all_pairs_are_compared_and_all_likely_wrong_labels_listed(trained):
+    ensemble, _ = trained
     pairs = pd.read_csv(ensemble / "comparisons.csv").query("split == 'PublicTest'")
     assert len(pairs) == 21 * 20 / 2  # the ensemble, 4 runs, 16 members
-    scores = json.loads((ensemble / "scores.json").read_text())["splits"]["PublicTest"]
+    scores = read_scores(ensemble)["splits"]["PublicTest"]
     against = pairs.query("first == 'ensemble' and second == 'exp_0/cnn_0'").iloc[0]
     expected = scores["ensemble"]["accuracy"] - scores["scores"]["exp_0/cnn_0"]["accuracy"]
     assert against["difference"] == pytest.approx(expected, abs=1e-6)
@@ -176,95 +187,72 @@ def test_three_classes_flow_from_the_training_to_the_report(run_command, tmp_pat
     assert "data:image/png;base64," in page
 
 
-def test_weights_from_a_file_decide(ensemble, run_command, tmp_path):
+def test_weights_from_a_file_decide(trained, tmp_path):
     weights = tmp_path / "weights.json"
     weights.write_text('{"cnn_0": 0, "cnn_1": 0, "resnet_0": 1, "resnet_1": 3}')
-    answer = run_command("predict.py", "--ensemble", ensemble, f"--weights={weights}")
-    assert answer.returncode == 0, answer.stderr
-    members = read_probabilities(ensemble, "PublicTest").reshape(4, 4, 168, 7).mean(axis=1, dtype=np.float64)
-    table = pd.read_csv(ensemble / "predictions.csv").query("usage == 'PublicTest'")
+    predict(trained[0], tmp_path, weights=str(weights))
+    members = read_probabilities(trained[0], "PublicTest").reshape(4, 4, 168, 7).mean(axis=1, dtype=np.float64)
+    table = pd.read_csv(tmp_path / "predictions.csv").query("usage == 'PublicTest'")
     assert np.abs(table[CLASSES].to_numpy() - (members[2] + 3 * members[3]) / 4).max() < 1e-6
 
 
-@pytest.mark.parametrize("splits", ["PublicUse", "PublicTest", "publicuse"])
-def test_public_use_and_public_test_are_the_same(ensemble, run_command, splits):
-    answer = run_command("predict.py", "--ensemble", ensemble, f"--splits={splits}", f"--output={ensemble / 'o'}")
-    assert answer.returncode == 0, answer.stderr
-    assert set(pd.read_csv(ensemble / "o" / "predictions.csv")["usage"]) == {"PublicTest"}
-    assert not (ensemble / "o" / "oof.csv").exists()
+def test_public_use_and_public_test_are_the_same(trained, tmp_path):
+    assert parse_splits("PublicUse") == parse_splits("PublicTest") == parse_splits("publicuse") == ["PublicTest"]
+    predict(trained[0], tmp_path, splits="PublicUse")
+    assert set(pd.read_csv(tmp_path / "predictions.csv")["usage"]) == {"PublicTest"}
+    assert not (tmp_path / "oof.csv").exists()
 
 
-def test_a_missing_member_is_named_with_the_command_that_trains_it(ensemble, run_command):
+def test_a_missing_member_is_named_with_the_command_that_trains_it_and_may_be_gone_without(ensemble, capsys):
     (ensemble / "exp_2/cnn_1/member.json").unlink()
-    answer = run_command("predict.py", "--ensemble", ensemble)
-    assert answer.returncode == 1
-    assert len(answer.stderr.splitlines()) == 1
-    assert "1 of 16 members are missing or unfinished: exp_2/cnn_1" in answer.stderr
-    assert "python model_train.py --model=cnn --replica=1 --fold=2" in answer.stderr
-    assert "--width=4" in answer.stderr  # as its relatives
-
-
-def test_allow_missing_goes_on_and_says_so_everywhere(ensemble, run_command):
-    (ensemble / "exp_2/cnn_1/member.json").unlink()
-    answer = run_command("predict.py", "--ensemble", ensemble, "--allow_missing")
-    assert answer.returncode == 0, answer.stderr
-    assert "MISSING, and not in these results: exp_2/cnn_1" in answer.stdout
-    scores = json.loads((ensemble / "scores.json").read_text())
+    with pytest.raises(UserError) as told:
+        predict(ensemble)
+    assert "1 of 16 members are missing or unfinished: exp_2/cnn_1" in str(told.value)
+    assert "python model_train.py --model=cnn --replica=1 --fold=2" in str(told.value)
+    assert "--width=4" in str(told.value)  # as its relatives
+    predict(ensemble, allow_missing=True)
+    assert "MISSING, and not in these results: exp_2/cnn_1" in capsys.readouterr().out
+    scores = read_scores(ensemble)
     assert scores["missing"] == ["exp_2/cnn_1"]
     assert len(scores["members"]) == 15
     # Out of fold, the ensemble is only where every run has a prediction.
     assert 0 < scores["splits"]["oof"]["ensemble"]["images"] < 840
 
 
-def test_damaged_predictions_are_named(ensemble, run_command):
+def test_damaged_predictions_are_named(ensemble):
     path = ensemble / "exp_1/resnet_0/predictions.h5"
     content = bytearray(path.read_bytes())
     content[-100] ^= 1
     path.write_bytes(content)
-    answer = run_command("predict.py", "--ensemble", ensemble)
-    assert answer.returncode == 1
-    assert f"{path} is not the file that the training wrote" in answer.stderr
+    with pytest.raises(UserError, match=r"exp_1/resnet_0/predictions.h5 is not the file that the training wrote"):
+        predict(ensemble)
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
+def test_members_that_do_not_belong_together_are_refused(ensemble):
+    path = ensemble / "exp_3/resnet_1/member.json"
+    record = json.loads(path.read_text())
+    for key, value, message in (
         ("class_names", ["angry", "happy"], "share their classes"),
         ("data", {"name": "other.h5", "images": 9, "fingerprint": "0" * 64}, "share their data"),
         ("folds", {"folds": 4, "seed": 1, "fingerprint": "0" * 64}, "share their folds"),
-    ],
-)
-def test_members_that_do_not_belong_together_are_refused(ensemble, run_command, key, value, message):
-    path = ensemble / "exp_3/resnet_1/member.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
-    answer = run_command("predict.py", "--ensemble", ensemble)
-    assert answer.returncode == 1
-    assert len(answer.stderr.splitlines()) == 1
-    assert message in answer.stderr
-    assert "exp_3/resnet_1" in answer.stderr
+    ):
+        path.write_text(json.dumps({**record, key: value}))
+        with pytest.raises(UserError, match=message) as told:
+            predict(ensemble)
+        assert "exp_3/resnet_1" in str(told.value)
 
 
-def test_other_data_is_predicted_by_the_networks_and_unlabelled_images_are_not_scored(
-    ensemble, run_command, tmp_path
-):
+def test_other_data_is_predicted_by_the_networks_and_unlabelled_images_are_not_scored(ensemble, tmp_path, capsys):
     # The sample without the labels of PrivateTest, and without its Training images.
     other = tmp_path / "other.csv"
     with gzip.open(REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz", "rt", newline="") as source:
         rows = [row for row in csv.reader(source) if row[2] != "Training"]
     with other.open("w", newline="") as file:
         csv.writer(file).writerows([("" if row[2] == "PrivateTest" else row[0], *row[1:]) for row in rows])
-    command = (
-        "predict.py",
-        "--ensemble",
-        ensemble,
-        "--runs=resnet_0",
-        f"--data={other}",
-        "--splits=PublicUse,PrivateUse",
-        "--precision=float32",
-    )
-    answer = run_command(*command)
-    assert answer.returncode == 0, answer.stderr
-    scores = json.loads((ensemble / "scores.json").read_text())["splits"]
+    options = {"runs": "resnet_0", "data": str(other), "splits": "PublicUse,PrivateUse", "precision": "float32"}
+    predict(ensemble, **options)
+    assert "predicting" in capsys.readouterr().out
+    scores = read_scores(ensemble)["splits"]
     assert scores["PrivateTest"]["ensemble"] is None
     assert scores["PublicTest"]["ensemble"]["images"] == 168
     table = pd.read_csv(ensemble / "predictions.csv")
@@ -274,28 +262,26 @@ def test_other_data_is_predicted_by_the_networks_and_unlabelled_images_are_not_s
         [read_probabilities(ensemble, split)[8:12].mean(axis=0) for split in ("PublicTest", "PrivateTest")]
     )
     assert np.abs(table[CLASSES].to_numpy() - expected).max() < 1e-5
-    again = run_command(*command)
-    assert "predicting" in answer.stdout
-    assert "predicting" not in again.stdout  # kept beside the member
+    predict(ensemble, **options)
+    assert "predicting" not in capsys.readouterr().out  # kept beside the member
 
 
-def test_views_of_the_training_data_are_predicted_out_of_fold_too(ensemble, run_command):
-    command = ("predict.py", "--ensemble", ensemble, "--runs=cnn_0,resnet_0", "--weights=oof")
-    plain = run_command(*command)
-    plain_oof = pd.read_csv(ensemble / "oof.csv")
-    answer = run_command(*command, f"--data={REPOSITORY / 'data' / 'sample.csv.gz'}", "--tta=flip")
-    assert (plain.returncode, answer.returncode) == (0, 0), answer.stderr
+def test_views_of_the_training_data_are_predicted_out_of_fold_too(ensemble, tmp_path, capsys):
+    options = {"runs": "cnn_0,resnet_0", "weights": "oof"}
+    predict(ensemble, tmp_path, **options)
+    plain_oof = pd.read_csv(tmp_path / "oof.csv")
+    predict(ensemble, data=str(REPOSITORY / "data" / "sample.csv.gz"), tta="flip", **options)
     oof = pd.read_csv(ensemble / "oof.csv")
     assert list(oof["row"]) == list(plain_oof["row"]) == list(range(840))
     change = np.abs(oof[CLASSES] - plain_oof[CLASSES]).to_numpy().max(axis=1)
     assert np.mean(change > 1e-6) > 0.9
-    scores = json.loads((ensemble / "scores.json").read_text())
+    scores = read_scores(ensemble)
     assert (scores["tta"], scores["oof_tta"]) == ("flip", "flip")
-    assert "views: flip (out of fold: flip)" in answer.stdout
+    assert "views: flip (out of fold: flip)" in capsys.readouterr().out
     assert len(list(ensemble.glob("exp_*/*/predictions-*.h5"))) == 8
 
 
-def test_photos_of_any_kind_are_predicted_and_unreadable_ones_named(ensemble, run_command, tmp_path):
+def test_photos_of_any_kind_are_predicted_and_unreadable_ones_named(trained, tmp_path, capsys):
     photos = tmp_path / "photos"
     photos.mkdir()
     with gzip.open(REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz", "rt", newline="") as source:
@@ -304,41 +290,44 @@ def test_photos_of_any_kind_are_predicted_and_unreadable_ones_named(ensemble, ru
     Image.fromarray(face).save(photos / "grey.png")
     Image.fromarray(face).convert("RGB").resize((200, 160)).save(tmp_path / "colour.jpg")
     (photos / "broken.jpg").write_bytes(b"no picture")
-    answer = run_command(
-        "predict.py",
-        "--ensemble",
-        ensemble,
-        "--runs=cnn_0",
-        "--precision=float32",
-        "--faces=whole",
-        "--images",
-        tmp_path / "colour.jpg",
-        photos,
-    )
-    assert answer.returncode == 0, answer.stderr
-    assert "not read: expected a readable picture" in answer.stdout and "1 could not be read" in answer.stderr
-    table = pd.read_csv(ensemble / "photos.csv", index_col="file")
+    options = {"ensemble": str(trained[0]), "runs": "cnn_0", "output": str(tmp_path / "cnn_0")}
+    chosen = PredictOptions(precision="float32", faces="whole", **options)
+    assert not predict_photos(chosen, [tmp_path / "colour.jpg", photos])
+    told = capsys.readouterr()
+    assert "not read: expected a readable picture" in told.out and "1 could not be read" in told.err
+    table = pd.read_csv(tmp_path / "cnn_0" / "photos.csv", index_col="file")
     assert len(table) == 3 and table["expression"].notna().sum() == 2
     # The 48x48 face is the PublicTest image itself, and what is said of it is calibrated.
-    expected = read_probabilities(ensemble, "PublicTest")[:4, 0].mean(axis=0, dtype=np.float64)
-    run_command("predict.py", "--ensemble", ensemble, "--runs=cnn_0", f"--output={tmp_path / 'cnn_0'}")
-    chosen = json.loads((tmp_path / "cnn_0" / "scores.json").read_text())["calibration"]["test"]
-    expected = Calibration(**chosen).apply(expected[None])[0]
+    expected = read_probabilities(trained[0], "PublicTest")[:4, 0].mean(axis=0, dtype=np.float64)
+    report_ensemble(PredictOptions(**options))
+    expected = Calibration(**read_scores(tmp_path / "cnn_0")["calibration"]["test"]).apply(expected[None])[0]
     assert np.abs(table.loc[str(photos / "grey.png"), CLASSES].to_numpy(float) - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ensemble": "{empty}"}, "must hold finished members"),
+        ({"ensemble": "{empty}/none"}, "There is no folder"),
+        ({"weights": "{empty}/none.json"}, "There is no file of weights"),
+        ({"splits": "Training"}, "`splits` must be among OOF, PublicUse and PrivateUse"),
+        ({"data": "{empty}/none.csv"}, "none.csv does not exist"),
+        ({"images": "{empty}/none.jpg"}, "There is no photo or folder"),
+        ({"images": "{empty}"}, "must name at least one readable photo"),
+        ({"tta": "flip"}, "`tta` must be none without `data`"),
+    ],
+)
+def test_bad_input_is_told(trained, tmp_path, options, message):
+    options = {name: value.format(empty=tmp_path) for name, value in options.items()}
+    chosen = PredictOptions(**{"ensemble": str(trained[0]), **options})
+    with pytest.raises(EXPECTED_ERRORS, match=message):
+        predict_photos(chosen, [chosen.images]) if chosen.images else report_ensemble(chosen)
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--ensemble={empty}"], "must hold finished members"),
-        (["--ensemble={empty}/none"], "There is no folder"),
-        (["--ensemble={ensemble}", "--weights={empty}/none.json"], "There is no file of weights"),
-        (["--ensemble={ensemble}", "--splits=Training"], "`splits` must be among OOF, PublicUse and PrivateUse"),
-        (["--ensemble={ensemble}", "--data={empty}/none.csv"], "none.csv does not exist"),
-        (["--ensemble={ensemble}", "--images", "{empty}/none.jpg"], "There is no photo or folder"),
-        (["--ensemble={ensemble}", "--images", "{empty}"], "must name at least one readable photo"),
         (["--ensemble={ensemble}", "--output={ensemble}/scores.json/there"], "Not a directory"),
-        (["--ensemble={ensemble}", "--tta=flip"], "`tta` must be none without `data`"),
         (["--ensemble={ensemble}", "photo.jpg"], "takes photos only after --images"),
         (["--network=x.onnx", "--weights=equal"], "`network` alone takes --splits, --data and --output"),
         (["--network={empty}/none.keras"], "No such file"),

@@ -6,18 +6,19 @@ import re
 
 import pytest
 
+from fer_ensemble.commands.predict import report_ensemble
+from fer_ensemble.commands.predict_options import PredictOptions
 from tests.chromium import needs_chromium, open_page
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def report(trained, run_command, tmp_path_factory):
+def report(trained, tmp_path_factory):
     """The folder of a report with faces, on real members of the sample."""
     output = tmp_path_factory.mktemp("report")
     data = REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz"
-    answer = run_command("predict.py", "--ensemble", trained[0], f"--data={data}", f"--output={output}")
-    assert answer.returncode == 0, answer.stderr
+    report_ensemble(PredictOptions(ensemble=str(trained[0]), data=str(data), output=str(output)))
     return output
 
 
@@ -52,10 +53,9 @@ def test_the_page_points_to_nothing_but_itself(report):
     assert anchors <= set(re.findall(r' id="([^"]+)"', page))
 
 
-def test_names_in_the_data_cannot_break_the_page(trained, run_command, tmp_path):
+def test_names_in_the_data_cannot_break_the_page(trained, tmp_path):
     weights = tmp_path / "<b>&.json"
     weights.write_text('{"cnn_0": 1, "cnn_1": 1, "resnet_0": 1, "resnet_1": 1}')
-    answer = run_command("predict.py", "--ensemble", trained[0], f"--weights={weights}", f"--output={tmp_path}")
-    assert answer.returncode == 0, answer.stderr
+    report_ensemble(PredictOptions(ensemble=str(trained[0]), weights=str(weights), output=str(tmp_path)))
     page = (tmp_path / "report.html").read_text()
     assert "&lt;b&gt;&amp;.json" in page and "<b>&" not in page

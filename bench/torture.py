@@ -11,7 +11,8 @@ the others are forked from this process, which has imported already what takes s
 After each fault all that is complete must be whole, and as it was; what ends with an error must say so in one
 line, without a traceback; at the end of a round everything must be, to the bit, what a round without faults made.
 
-What is found is kept in FOLDER, a file for each round, and the table counts all of them: a later run goes on.
+What is found is kept in FOLDER, a file for each round, and the table counts all of them: a later run goes on, with
+a new round in the place of one that was broken off.
 Each round lives on a file system of its own in memory (96 MB), which takes root. Where something is lost, it stays
 mounted, to be looked at.
 """
@@ -30,12 +31,12 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 os.environ |= {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(REPOSITORY)}
 
-from torture_faults import FULL, KILL, READ_ONLY, SHARES, TERMINATE, Attempt, Disk, unmount  # noqa: E402
+from torture_faults import FULL, KILL, READ_ONLY, SHARES, TERMINATE, Attempt, Disk, die_with_parent, unmount  # noqa: E402
 from torture_victims import EXPORTS, KINDS, Checks, Loss, compare, describe_export, list_tasks, put_old_exports  # noqa: E402
 
 COLD_SHARE, OPERATION_SHARE = 0.1, 0.5
 MOST_ATTEMPTS = 50  # of one task
-ENDED_WELL, AT_OPERATION = "ended well", "at a file operation"
+ENDED_WELL, AT_OPERATION, ROUNDS, CHECKS = "ended well", "at a file operation", "rounds", "checks"
 _SAYS = {FULL: "No space left on device", READ_ONLY: "Read-only file system"}
 
 
@@ -78,7 +79,7 @@ class Round:
         self.counts = collections.Counter()
 
     def run(self):
-        """Returns what the round counted: a dictionary from `kind/what` to numbers."""
+        """Runs all tasks; what is counted is kept after each attempt: numbers by `kind/what`."""
         folder = self._disk.folder
         if self._known:
             put_old_exports(self._state / "calm", folder)
@@ -93,7 +94,8 @@ class Round:
                 raise Loss(f"{task.name} does not end well")
         if self._known:
             compare(folder, self._state / "calm")
-        return {**self.counts, "checks": self._checks.number}
+            self.counts[ROUNDS] = 1
+            self._keep_counts()
 
     def _draw(self, task):
         """Draws a fault and its moment, as `Attempt` takes them."""
@@ -110,7 +112,8 @@ class Round:
         code = attempt.wait()
         self._disk.mend()
         output, name = attempt.output(), fault.get("fault")
-        struck = name if attempt.struck or (name in (KILL, TERMINATE) and code) else None
+        # A signal may come when all is done.
+        struck = name if (code if name in (KILL, TERMINATE) else attempt.struck) else None
         self._check_end(task, struck, code, output)
         self._checks.run()
         if struck:
@@ -121,14 +124,22 @@ class Round:
             if not self._generator:
                 self.facts["seconds"][task.name] = attempt.used
                 self.facts["operations"][task.name] = attempt.operations
+        if self._known:
+            self._keep_counts()
         when = f"before file operation {fault['operation']}" if "operation" in fault else f"{attempt.used:.1f} s"
         print(f"{self._disk.folder.name}: {task.name}: {struck or 'nothing'}, {when}, code {code}", flush=True)
         return struck, code
 
+    def _keep_counts(self):
+        self.counts[CHECKS] = self._checks.number
+        temporary = self._state / f".{self._disk.folder.name}.json"
+        temporary.write_text(json.dumps(self.counts))
+        temporary.replace(self._state / f"{self._disk.folder.name}.json")
+
     def _check_end(self, task, struck, code, output):
         right = {
             KILL: (-9,),
-            TERMINATE: (-15, 143, 0),
+            TERMINATE: (-15, 143),
             FULL: (0, 1),
             READ_ONLY: (0, 1),
         }.get(struck, (0,))
@@ -166,16 +177,13 @@ def run_round(state, number):
     known = json.loads((state / "known.json").read_text())
     place = state / f"round_{number}"
     one = Round(place, state, random.Random(number), known)
-    counts = one.run()
-    temporary = state / f".{number}.json"
-    temporary.write_text(json.dumps(counts))
-    temporary.rename(state / f"round_{number}.json")
+    one.run()
     one._disk.remove()
     place.with_suffix(".log").unlink()
 
 
 def read_counts(state):
-    """Returns the numbers of the rounds that have ended, and what they counted together."""
+    """Returns the numbers of the rounds that have begun, and what they counted together."""
     total, numbers = collections.Counter(), []
     for path in state.glob("round_*.json"):
         total.update(json.loads(path.read_text()))
@@ -196,8 +204,8 @@ def print_table(state):
         print(f"| {kind} | {' | '.join(str(total[f'{kind}/{head}']) for head in heads)} |")
     print(f"| all | {' | '.join(str(sum(total[f'{kind}/{head}'] for kind in KINDS)) for head in heads)} |")
     print(
-        f"\n{count_faults(total):,} faults in {len(numbers)} rounds; {total['checks']:,} checks of members "
-        "found all that were complete whole; the results of each round are, to the bit, those of the calm one"
+        f"\n{count_faults(total):,} faults; {total[CHECKS]:,} checks of complete members found all whole; "
+        f"{total[ROUNDS]} of {len(numbers)} rounds came to their end, with the results of the calm one to the bit"
     )
 
 
@@ -218,6 +226,7 @@ def fork(function, *arguments):
     if process:
         return process
     code = 1
+    die_with_parent()
     try:
         function(*arguments)
         code = 0

@@ -85,6 +85,11 @@ def _call(name, *arguments):
         raise OSError(ctypes.get_errno(), f"{name}: {os.strerror(ctypes.get_errno())}")
 
 
+def die_with_parent() -> None:
+    """Has the kernel end this process when the one that forked it ends, however it does."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Attempt:
     """A command that runs, and the fault that is to come over it.
 
@@ -196,7 +201,7 @@ def _become(arguments, disk, log, count, at, cold):
     """Turns a process that was just forked into the command, to its end."""
     code = 1
     try:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent()
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         nothing = os.open(os.devnull, os.O_RDONLY)
         for number, file in enumerate((nothing, output, output)):

@@ -68,18 +68,18 @@ def list_tasks(folder: pathlib.Path) -> list[Task]:
     export = ["-m", "fer_ensemble", "export", str(directory.member_folder(experiments, 0, RUN)), f"--data={data}"]
     return [
         *(
-            Task(name, "ingesting", [*convert, f"{folder / name}.csv", f"--output={folder / name}.h5"], 3)
+            Task(name, "ingesting", [*convert, f"{folder / name}.csv", f"--output={folder / name}.h5"], 5)
             for name in ("data", "other")
         ),
-        *(Task(f"fold {fold}", "training", [*train, f"--fold={fold}"], 7) for fold in (0, 1)),
-        Task("launch", "launching", launch, 5),
+        *(Task(f"fold {fold}", "training", [*train, f"--fold={fold}"], 9) for fold in (0, 1)),
+        Task("launch", "launching", launch, 4),
         *(
-            Task(split, "predicting", [*predict, f"--splits={split}", f"--output={folder / split}"], 4)
+            Task(split, "predicting", [*predict, f"--splits={split}", f"--output={folder / split}"], 8)
             for split in ("PublicUse", "PrivateUse")
         ),
-        Task("sweep", "sweeping", sweep, 4),
+        Task("sweep", "sweeping", sweep, 3),
         *(
-            Task(kind, "exporting", [*export, f"--format={kind}", f"--output={folder / name}"], 4)
+            Task(kind, "exporting", [*export, f"--format={kind}", f"--output={folder / name}"], 8)
             for kind, name in EXPORTS.items()
         ),
     ]

@@ -1,5 +1,6 @@
 """Full and read-only disks, and too little memory: one line that says what to do, and nothing finished is lost."""
 
+import csv
 import os
 import shutil
 import subprocess
@@ -100,3 +101,17 @@ def test_too_little_memory_proposes_smaller_batches(tiny_data, tmp_path):
     assert "--batch_size=6" in notes.read_failure(tmp_path / "exp_0" / "cnn_0")["error"]
     with pytest.raises(MemoryError, match=r"^too little memory for --batch_size=12\. Give --batch_size=6, or"):
         run_range_test(settings, TrainingOptions(data=str(tiny_data)), steps=3)
+
+
+def test_a_sweep_on_a_full_disk_goes_on_when_there_is_room(disk, tiny_data, python):
+    command = ["sweep.py", *FLAGS, "--search=dropout=choice:0.1,0.2", "--trials=1"]
+    command += [f"--data={tiny_data}", f"--experiments={disk}"]
+    fill(disk, 64 << 10)
+    result = python(*command)
+    assert result.returncode == 1
+    assert "No space left on device" in result.stderr.splitlines()[-1] and "Traceback" not in result.stderr
+    (disk / "filler").unlink()
+    result = python(*command)
+    assert result.returncode == 0, result.stderr
+    with (disk / "sweep" / "trials.csv").open() as file:
+        assert [row["state"] for row in csv.DictReader(file)] == ["complete"]

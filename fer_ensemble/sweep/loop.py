@@ -85,6 +85,7 @@ class Sweep:
 
         Raises:
             UserError: If no trial is complete, or this process's trials fail one after another.
+            OSError: If the disk is full, or so: the same command goes on when it is not.
             fer_ensemble.base.stop_signals.Stopped: After a stop signal; its `where` tells where the study stands.
         """
         try:
@@ -109,6 +110,8 @@ class Sweep:
                 return
             except TrialInterrupted as interrupted:
                 self._study.let_go()
+                if interrupted.error:
+                    raise interrupted.error from None
                 self._end(self._study, self._study.trials[interrupted.number])
 
     def _work_on(self, trial: optuna.Trial) -> float:
@@ -127,6 +130,10 @@ class Sweep:
         except TrialInterrupted as interrupted:
             interrupted.number = trial.number
             raise
+        except OSError as error:  # Optuna would take it for the trial's
+            interrupted = TrialInterrupted()
+            interrupted.number, interrupted.error = trial.number, error
+            raise interrupted from error
         except (TrialFailed, UserError) as error:
             trial.set_user_attr(ERROR, " ".join(str(error).split()))
             raise

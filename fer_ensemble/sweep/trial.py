@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import signal
+import tempfile
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -20,6 +21,7 @@ from fer_ensemble.sweep.sweep_options import OBJECTIVES
 from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
 from fer_ensemble.training.variations import vary_settings
 
+_SPARE_BYTES = 1 << 20  # a disk that has not even that is full
 ERROR = "error"  # a failed trial's attribute
 # Of a member that someone stopped, or that another process trains: it is to go on, not to be told as failed.
 GOES_ON = (EXIT_HELD, *(EXIT_SIGNAL + number for number in STOP_SIGNALS), *(-number for number in STOP_SIGNALS))
@@ -30,7 +32,15 @@ class TrialFailed(Exception):
 
 
 class TrialInterrupted(BaseException):
-    """A trial is to go on later. As a stop signal it is no `Exception`: Optuna leaves the trial as it is."""
+    """A trial is to go on later. As a stop signal it is no `Exception`: Optuna leaves the trial as it is.
+
+    Attributes:
+        number: Of the trial; set by whoever knows.
+        error: The `OSError` that ends the sweep until it is mended, as of a full disk; None: others go on with it.
+    """
+
+    number: int
+    error: OSError | None = None
 
 
 def choose_settings(settings: TrainingSettings, variations: Sequence[str], params: dict) -> TrainingSettings:
@@ -73,6 +83,7 @@ def train_trial(members: list[PlannedMember], options: TrainingOptions, watchers
     Raises:
         TrialFailed: If one of them came to nothing.
         TrialInterrupted: If somebody else stopped one.
+        OSError: If one ended while its folder could not be written: then it is not the trial that has failed.
         fer_ensemble.base.stop_signals.Stopped: After a stop signal.
     """
     jobs = [
@@ -87,6 +98,7 @@ def train_trial(members: list[PlannedMember], options: TrainingOptions, watchers
             if run.exit_code in GOES_ON:
                 raise TrialInterrupted(run.job.name)
             if run.exit_code is not None and not directory.is_complete(folders[run.job.name]):
+                _check_disk(folders[run.job.name])
                 raise TrialFailed(_explain(run, folders[run.job.name]))
         for watch in watchers:
             watch(runs)
@@ -164,6 +176,11 @@ def count_seconds(folder: pathlib.Path) -> float:
     """Returns the seconds that the members in a trial's folder have been trained, in all their turns."""
     histories = [directory.read_history(path.parent) for path in folder.glob(f"exp_*/*/{directory.HISTORY}")]
     return sum(sum(filter(None, history.get("seconds", ()))) for history in histories)
+
+
+def _check_disk(folder):
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(_SPARE_BYTES))
 
 
 def _choose_workers(members):

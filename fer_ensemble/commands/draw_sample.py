@@ -5,6 +5,8 @@ Example:
   fer-ensemble draw_sample --output=sample.csv.gz --seed=0
 """
 
+import pathlib
+
 from absl import flags
 
 from fer_ensemble.base.errors import UserError
@@ -24,6 +26,9 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"Expected flags only. Received: {' '.join(arguments)}.")
     if not flags.FLAGS.output:
         raise UserError("Expected --output, the file to write. Received: none. Give --output=sample.csv.gz")
+    output = pathlib.Path(flags.FLAGS.output)
+    if not output.name.endswith(".csv.gz") or (output.exists() and not output.is_file()):
+        raise UserError(f"--output must be a file that ends in .csv.gz. Received: {output}. Give sample.csv.gz")
     sample = draw_sample(flags.FLAGS.images, flags.FLAGS.seed)
     write_csv(flags.FLAGS.output, *sample)
     print(f"{flags.FLAGS.output}: {len(sample[0])} images")

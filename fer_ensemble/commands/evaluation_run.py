@@ -108,6 +108,7 @@ def evaluate_network(named: NamedNetwork, faces: Faces, options: EvaluationOptio
     """
     network = named.network
     check_classes(network, faces.class_names, named.name)
+    baseline = _find_baseline(options, faces) if options.robustness else None  # what is wrong with it comes first
     folder.mkdir(parents=True, exist_ok=True)
     probabilities = ask(network, faces.images, faces.class_names).probabilities
     unsure_below = float(network.unsure_below)
@@ -124,7 +125,7 @@ def evaluate_network(named: NamedNetwork, faces: Faces, options: EvaluationOptio
         "faceless": describe_faceless(without, faces.class_names, unsure_below, probabilities, faces.labels),
     }
     write_text(folder / "evaluation.json", json.dumps(scores, indent=2) + "\n")
-    robustness = _measure_robustness(named, faces, options, folder) if options.robustness else None
+    robustness = _measure_robustness(named, faces, options.seed, folder, baseline) if options.robustness else None
     return {"scores": scores, "robustness": robustness, "probabilities": probabilities}
 
 
@@ -150,12 +151,11 @@ def explain_faces(network: Network, faces: Faces, probabilities: np.ndarray) -> 
     )
 
 
-def _measure_robustness(named, faces, options, folder):
-    baseline = _find_baseline(options, faces)
+def _measure_robustness(named, faces, seed, folder, baseline):
     path = folder / "robustness.json"
     known = read_known(path, named.sha256)
     if known is None or known["faces_sha256"] != faces.fingerprint:
-        robustness = compare_with_baseline(_ask_corrupted(named, faces, options.seed), baseline)
+        robustness = compare_with_baseline(_ask_corrupted(named, faces, seed), baseline)
     else:
         robustness = compare_with_baseline(known, baseline)
     if robustness != known:

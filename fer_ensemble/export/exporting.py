@@ -21,6 +21,7 @@ from fer_ensemble.export.source import Source
 FACES = 500  # that each export is run on, where no data set is given
 CALIBRATION_FACES = 100  # more gained nothing
 FACTS_NAME = "fer_ensemble.json"
+_SAVED_MODEL = {"saved_model.pb", "fingerprint.pb", "variables", "assets", FACTS_NAME}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,5 +175,12 @@ def _check_request(source, output, format, quantize, test):
         )
     if kind.suffix and output.suffix != kind.suffix:
         raise UserError(f"`output` must end in {kind.suffix} for {format}. Received: {output}.")
-    if not kind.suffix and output.exists() and not (output / "saved_model.pb").is_file():
-        raise UserError(f"`output` must be a new folder, or a SavedModel to replace. Received: {output}.")
+    if kind.suffix and output.exists() and not output.is_file():
+        raise UserError(f"`output` must be a file for {format}. Received: {output}, a folder or device.")
+    if not kind.suffix and output.exists():
+        others = set(os.listdir(output)) - _SAVED_MODEL if output.is_dir() else {output.name}  # noqa: PTH208
+        if others or not (output / "saved_model.pb").is_file():
+            raise UserError(
+                f"`output` must be a new folder, or a SavedModel alone to replace. Received: {output}"
+                f"{', with ' + ', '.join(sorted(others)[:3]) if others else ''}."
+            )

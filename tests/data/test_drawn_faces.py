@@ -39,6 +39,16 @@ def test_the_command_writes_the_bundled_file_again(tmp_path):
     assert written == gzip.decompress(BUNDLED.read_bytes())
 
 
+@pytest.mark.parametrize("name", ["", "mine.txt", "folder.csv.gz"])
+def test_what_is_no_place_for_a_sample_is_told_before_it_is_drawn(name, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "folder.csv.gz").mkdir()
+    result = run_command(f"--output={tmp_path / name}")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
+    assert "--output must be a file that ends in .csv.gz. Received: " in result.stderr
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_faces(tmp_path):
     for name, seed in [("first", 7), ("again", 7), ("other", 8)]:
         write_csv(tmp_path / name, *draw_sample(images=168, seed=seed))

@@ -124,8 +124,15 @@ def test_what_does_not_go_together_is_refused_before_anything_is_written(
 
 def test_a_folder_of_something_else_is_not_replaced(source, tmp_path):
     (tmp_path / "mine").mkdir()
-    with pytest.raises(UserError, match="a new folder, or a SavedModel to replace"):
+    with pytest.raises(UserError, match="a new folder, or a SavedModel alone to replace"):
         export(source, tmp_path / "mine", "savedmodel")
+    for name in ("saved_model.pb", "notes.txt"):
+        (tmp_path / "mine" / name).touch()
+    with pytest.raises(UserError, match=r"a SavedModel alone to replace\. Received: .*mine, with notes\.txt"):
+        export(source, tmp_path / "mine", "savedmodel")
+    (tmp_path / "mine.onnx").mkdir()
+    with pytest.raises(UserError, match=r"`output` must be a file for onnx\. Received: .*mine\.onnx, a folder"):
+        export(source, tmp_path / "mine.onnx", "onnx")
 
 
 def test_a_folder_that_holds_no_network_is_told(tmp_path):

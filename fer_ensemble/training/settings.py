@@ -53,7 +53,7 @@ class TrainingSettings:
     # The network.
     width: int = setting(32, "Channels of the first layers; the deeper ones are multiples.", least=1)
     input_size: int = setting(
-        48, "Height and width, in pixels, to which the model itself resizes the 48x48 faces.", least=16
+        48, "Height and width, in pixels, to which the model itself resizes the 48x48 faces.", least=16, most=1024
     )
     downsampling: str = setting(
         "maxpool",

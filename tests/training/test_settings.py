@@ -18,6 +18,7 @@ LIMITS = [
     ("seed", -1, "at least 0"),
     ("holdout", -0.1, "at least 0"), ("holdout", 1.0, "below 1"),
     ("fold_seed", -1, "at least 0"), ("width", 0, "at least 1"), ("input_size", 15, "at least 16"),
+    ("input_size", 100_000, "at most 1,024"),
     ("stem_stride", 0, "at least 1"), ("stem_stride", 3, "at most 2"),
     ("dropout", -0.1, "at least 0"), ("dropout", 1.0, "below 1"), ("learning_rate", -0.1, "at least 0"),
     ("learning_rate", 0.0, "above 0"), ("warmup", -0.1, "at least 0"), ("warmup", 1.0, "below 1"),

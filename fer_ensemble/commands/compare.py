@@ -33,6 +33,7 @@ def main(arguments: list[str]) -> None:
     from fer_ensemble.base.atomic_files import write_text
     from fer_ensemble.commands.evaluation_run import RESULTS, choose_folder, evaluate_network, load_faces
     from fer_ensemble.commands.named_networks import load_networks
+    from fer_ensemble.evaluation.answers import check_classes
     from fer_ensemble.evaluation.latency import measure_latency
     from fer_ensemble.evaluation.network_scores import compare_networks
     from fer_ensemble.report.comparison_page import format_comparison
@@ -40,6 +41,8 @@ def main(arguments: list[str]) -> None:
 
     networks = load_networks(arguments)
     faces = load_faces(options, networks[0].network.class_names)
+    for named in networks:
+        check_classes(named.network, faces.class_names, named.name)
     found = {
         named.name: evaluate_network(named, faces, options, choose_folder(named, options)) for named in networks
     }

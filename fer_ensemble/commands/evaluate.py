@@ -29,11 +29,14 @@ def main(arguments: list[str]) -> None:
     from fer_ensemble.base.atomic_files import write_text
     from fer_ensemble.commands.evaluation_run import choose_folder, evaluate_network, explain_faces, load_faces
     from fer_ensemble.commands.named_networks import load_networks
+    from fer_ensemble.evaluation.answers import check_classes
     from fer_ensemble.report.evaluation_page import format_evaluation
     from fer_ensemble.report.evaluation_tables import format_robustness_table, format_scores
 
     networks = load_networks(arguments)
     faces = load_faces(options, networks[0].network.class_names)
+    for named in networks:
+        check_classes(named.network, faces.class_names, named.name)
     found = []
     for named in networks:
         folder = choose_folder(named, options)

@@ -28,6 +28,7 @@ VERBS = {
     "data": "read a data set as people have it, check it, and write it as one file",
     "draw_sample": "draw the faces of the bundled sample",
 }
+MOST_SHOWN = 40  # letters of what is no verb
 _ELSEWHERE = {"predict": "predict_options"}
 
 _HEAD = """\
@@ -102,6 +103,7 @@ def show_verbs(arguments: list[str]) -> int:
 
 
 def _refuse(word):
+    word = word if len(word) <= MOST_SHOWN else f"{word[:MOST_SHOWN]}..."
     if word.startswith("-"):
         return f"expected a verb before the flags. Received: {word}. See fer-ensemble --help"
     near = difflib.get_close_matches(word, [verb for verb in VERBS if is_there(verb)], 1, cutoff=0)

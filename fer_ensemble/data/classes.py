@@ -43,6 +43,8 @@ def parse_classes(classes: str | Iterable[str], class_names: tuple[str, ...] = C
     given = [name.strip() for name in (classes.split(",") if isinstance(classes, str) else classes)]
     given = [name for name in given if name]
     if not given:
+        if isinstance(classes, str) and classes:
+            raise UserError(f"`classes` must be names with commas between them. Received: {classes!r}.")
         return tuple(class_names)
     kept = []
     for name in given:

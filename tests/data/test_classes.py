@@ -29,6 +29,7 @@ def test_nothing_keeps_all_classes():
     [
         ("angry,joyful", r"`classes` must be among angry, .*neutral\. Received: 'joyful'\."),
         ("angry,anger", r"at least two different names\. Received: angry, anger\."),
+        (" ,", r"`classes` must be names with commas between them\. Received: ' ,'"),
         ("angry", r"at least two different names\. Received: angry\."),
     ],
 )

@@ -29,6 +29,7 @@ from fer_ensemble.faces import frame
 from fer_ensemble.faces.detector import FaceDetector
 
 SIZE = 48
+OWN = "the frame that the face had"
 
 
 def fit_rows(landmarks, rows):
@@ -86,6 +87,14 @@ def own_frame(corner, options):
     return np.column_stack([linear, middle - linear @ (corner + options.scale * middle)])
 
 
+def compare_frames(one, other):
+    """Returns how far a frame's middle lies off another's, in its pixels, and by which share its size differs."""
+    there = np.linalg.solve(other[:, :2], np.array([SIZE / 2] * 2) - other[:, 2])
+    apart = one[:, :2] @ there + one[:, 2] - SIZE / 2
+    sizes = [abs(np.linalg.det(each[:, :2])) ** 0.5 for each in (one, other)]
+    return np.hypot(*apart), max(sizes) / min(sizes) - 1
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="fer2013.csv, or its .h5; the drawn sample by default")
@@ -120,7 +129,7 @@ def main():
         f"accuracy, untouched: {untouched.mean():.2%}; of the faces that were found: {untouched[hit].mean():.2%}"
     )
     print(f"\n{'way to cut':60} accuracy, its loss in points, and the same answer: of all, of the sure")
-    frames = {"the frame that the face had": [own_frame(corner, options) for corner in places]}
+    frames = {OWN: [own_frame(corner, options) for corner in places]}
     frames |= {name: [find_frame(one) if one else None for one in found] for name, find_frame in WAYS.items()}
     for name, matrices in frames.items():
         pairs = zip(pictures, matrices, hit, strict=True)
@@ -134,6 +143,9 @@ def main():
             f"{name:60} {right.mean():.2%}  {100 * lost.mean():+.2f} +- {100 * error:.2f}   {same.mean():.1%}"
             f"  {same[sure].mean():.1%}"
         )
+    fitted = [(frame.fit_frame(one.landmarks), own) for one, own in zip(found, frames[OWN], strict=True) if one]
+    shift, size = np.median([compare_frames(*pair) for pair in fitted], axis=0)
+    print(f"\nour frames lie off the faces' own by {shift:.1f} pixels and {size:.0%} of the size (medians)")
     if not options.roll:
         pairs = zip(found, places, strict=True)
         landmarks = [(one.landmarks - corner) / options.scale for one, corner in pairs if one]

@@ -88,7 +88,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder, output = pathlib.Path(temporary) / "pictures", pathlib.Path(temporary) / "faces.csv"
         expected = make_pictures(folder, options.pictures)
-        size = 500 * options.pictures  # bytes that the output will have, about
+        size = 330 * options.pictures  # bytes that the output will have at least
         for number in range(options.kills + 1):
             stop_at = size * (number + 1) // (options.kills + 1) if number < options.kills else None
             memory, seconds, killed = run(folder, output, stop_at)

@@ -123,12 +123,13 @@ class _Run:
                     yield outputs.advance(frame.time)
             except UserError as error:  # an output that cannot be written is no problem of the video
                 problem = describe_problem(error, path)
-            if problem or not outputs.seen:
+            if outputs.seen:  # of a damaged video, what came before
+                self.shown.add_video(path, outputs.summary())
+            else:
                 problem = problem or "a video without a frame"
+            if problem:
                 self._write(path, [], problem)
                 self.shown.add(path, [], problem)
-            else:
-                self.shown.add_video(path, outputs.summary())
             self._commit(path)
             self._count(faces, problem)
             yield 1 - outputs.done

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.faces.video import Every, read_pictures
+from fer_ensemble.faces.video import Every, read_duration, read_pictures
 from fer_ensemble.faces.video_writing import write_video
 
 pytest.importorskip("av", reason="reads and writes videos")
@@ -17,6 +17,7 @@ def test_times_are_true_at_a_variable_frame_rate(tmp_path):
     write_video(tmp_path / "a.mp4", grey(range(0, 240, 40)), times)
     read = list(read_pictures(tmp_path / "a.mp4", Every(frames=1)))
     assert [one.time for one in read] == pytest.approx(times, abs=1e-3)
+    assert times[-1] <= read_duration(tmp_path / "a.mp4") < times[-1] + 1
     assert [one.index for one in read] == [0, 1, 2, 3, 4, 5]
     assert [round(one.picture.mean() / 40) for one in read] == [0, 1, 2, 3, 4, 5]
 

@@ -352,6 +352,10 @@ class TrainingOptions:
     overwrite: bool = setting(False, "Train afresh what is there already, finished or not.")
     tensorboard: bool = setting(False, "Write TensorBoard logs into the member's folder, too.")
 
+    def __post_init__(self):
+        if not self.experiments.strip():  # as of an empty variable: as a path, it would be this folder
+            raise UserError("`experiments` must name a folder. Received: an empty name. Give . for this folder.")
+
 
 @dataclasses.dataclass(frozen=True)
 class RangeTestOptions:

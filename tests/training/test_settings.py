@@ -167,3 +167,8 @@ def test_what_a_vgg_halves_five_times_must_have_32_pixels(model):
     TrainingSettings(model=model, input_size=32)
     with pytest.raises(ValueError, match=f"`input_size` must be at least 32 for {model}, .*Received: 31"):
         TrainingSettings(model=model, input_size=31)
+
+
+def test_an_empty_name_is_no_folder_for_experiments():
+    with pytest.raises(UserError, match="`experiments` must name a folder"):
+        TrainingOptions(experiments=" ")

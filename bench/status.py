@@ -22,7 +22,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 from fer_ensemble.base.errors import UserError  # noqa: E402
 from fer_ensemble.launch.status import format_status, read_status  # noqa: E402
-from fer_ensemble.members import directory  # noqa: E402
+from fer_ensemble.members import directory, lock, notes  # noqa: E402
 
 DATA = REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz"
 RUNS = [f"{model}_{replica}" for model in ("cnn", "resnet") for replica in range(8)]
@@ -48,10 +48,10 @@ def lay_out(experiments, complete, interrupted, stack):
     for number, folder in enumerate(folders[4:]):
         shutil.copytree(complete if number < 12 else interrupted, folder)
         if 12 <= number < 16:
-            directory.write_failure(folder, UserError("The loss must be a finite number."))
+            notes.write_failure(folder, UserError("The loss must be a finite number."))
         if number >= 20:
-            stack.enter_context(directory.held(folder))
-            directory.write_progress(
+            stack.enter_context(lock.held(folder))
+            notes.write_progress(
                 folder, {"epoch": 7.5, "epochs": 60, "images_per_second": 812.0, "seconds_left": 5400}
             )
     return folders

@@ -2,11 +2,12 @@
 
     sudo python bench/torture.py --kills=1000 --state=FOLDER [--at_a_time=2]
 
-A round makes an ensemble of half of the bundled sample: see `list_tasks` in torture_victims.py. Faults come over
-the commands, which are then given again: SIGKILL; SIGTERM; SIGSTOP, and SIGCONT 20 seconds later; a disk that is
-full, or read-only, until the command has ended. Half of the faults come right before a file operation, any that
-the command makes; the others after some of the processor's time. One command in ten is started as a shell does it;
-the others are forked from this process, which has imported already what takes seconds.
+A round makes an ensemble of half of the bundled sample: see `list_tasks` in torture_victims.py; every other round
+begins with its members. Faults come over the commands, which are then given again: SIGKILL; SIGTERM; SIGSTOP, and
+SIGCONT 20 seconds later; a disk that is full, or read-only, until the command has ended. Half of the faults come
+right before a file operation, any that the command makes; the others after some of the processor's time. One in
+ten commands is started as a shell does it; the others are forked from this process, which has imported already
+what takes seconds.
 
 After each fault all that is complete must be whole, and as it was; what ends with an error must say so in one
 line, without a traceback; at the end of a round everything must be, to the bit, what a round without faults made.
@@ -32,7 +33,18 @@ sys.path.insert(0, str(REPOSITORY))
 os.environ |= {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(REPOSITORY)}
 
 from torture_faults import FULL, KILL, READ_ONLY, SHARES, TERMINATE, Attempt, Disk, die_with_parent, unmount  # noqa: E402
-from torture_victims import EXPORTS, KINDS, Checks, Loss, compare, describe_export, list_tasks, put_old_exports  # noqa: E402
+from torture_victims import (  # noqa: E402
+    EXPORTS,
+    KINDS,
+    MAKING,
+    Checks,
+    Loss,
+    compare,
+    describe_export,
+    list_tasks,
+    put_members,
+    put_old_exports,
+)
 
 COLD_SHARE, OPERATION_SHARE = 0.1, 0.5
 MOST_ATTEMPTS = 50  # of one task
@@ -67,13 +79,14 @@ class Round:
         state: `pathlib.Path` of the folder of all rounds.
         generator: `random.Random`, or None for a round without faults.
         known: What such a round found out: `seconds` and `operations` of each task, `exports`.
+        with_members: Whether it begins with the members of such a round, and goes on from there.
     """
 
-    def __init__(self, folder, state, generator=None, known=None):
+    def __init__(self, folder, state, generator=None, known=None, with_members=False):
         self._disk, self._state = Disk(folder), state
         self._log = folder.with_suffix(".log")
         self._log.unlink(missing_ok=True)
-        self._generator, self._known = generator, known
+        self._generator, self._known, self._with_members = generator, known, with_members
         self._checks = Checks(folder, known and known["exports"])
         self.facts = {"seconds": {}, "operations": {}}
         self.counts = collections.Counter()
@@ -83,7 +96,11 @@ class Round:
         folder = self._disk.folder
         if self._known:
             put_old_exports(self._state / "calm", folder)
+        if self._with_members:
+            put_members(self._state / "calm", folder)
         for task in list_tasks(folder):
+            if self._with_members and task.kind in MAKING:
+                continue
             faults = task.faults if self._generator else 0
             for _ in range(MOST_ATTEMPTS):
                 struck, code = self._attempt(task, self._draw(task) if faults else {})
@@ -176,7 +193,7 @@ def run_round(state, number):
     """Runs one round in this process, and leaves what it counted."""
     known = json.loads((state / "known.json").read_text())
     place = state / f"round_{number}"
-    one = Round(place, state, random.Random(number), known)
+    one = Round(place, state, random.Random(number), known, with_members=number % 2 == 0)
     one.run()
     one._disk.remove()
     place.with_suffix(".log").unlink()

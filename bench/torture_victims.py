@@ -23,6 +23,7 @@ MODEL, RUN = "cnn4", "cnn4_0"
 SETTINGS = ["--deterministic", "--width=4", "--input_size=16", "--epochs=3", "--batch_size=32", "--dropout=0.1"]
 SETTINGS += ["--optimizer=sgd", "--warmup=0"]
 KINDS = ("ingesting", "training", "launching", "predicting", "sweeping", "exporting")
+MAKING = KINDS[:3]  # the members
 EXPORTS = {"onnx": "network.onnx", "savedmodel": "network_savedmodel"}
 
 
@@ -51,8 +52,8 @@ def list_tasks(folder: pathlib.Path) -> list[Task]:
     """Lists the tasks of a round, in their order, and writes what the first of them read.
 
     Half of the bundled sample becomes a data set; two members are trained, the launcher trains the others and has
-    them predict; the ensemble predicts another data set; there is a sweep; a member is exported, twice, in the
-    place of another one.
+    them predict; the ensemble predicts another data set; a member is exported, twice, in the place of another one;
+    there is a sweep.
     """
     sample = gzip.decompress((REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz").read_bytes())
     header, *rows = sample.splitlines(keepends=True)
@@ -77,11 +78,11 @@ def list_tasks(folder: pathlib.Path) -> list[Task]:
             Task(split, "predicting", [*predict, f"--splits={split}", f"--output={folder / split}"], 8)
             for split in ("PublicUse", "PrivateUse")
         ),
-        Task("sweep", "sweeping", sweep, 3),
         *(
             Task(kind, "exporting", [*export, f"--format={kind}", f"--output={folder / name}"], 8)
             for kind, name in EXPORTS.items()
         ),
+        Task("sweep", "sweeping", sweep, 3),
     ]
 
 
@@ -187,6 +188,14 @@ def compare(folder: pathlib.Path, calm: pathlib.Path) -> None:
 def plain(path: pathlib.Path, folder: pathlib.Path) -> str:
     """Returns a text without the folder that it lies in."""
     return path.read_text().replace(str(folder), "")
+
+
+def put_members(calm: pathlib.Path, folder: pathlib.Path) -> None:
+    """Puts what the first tasks, up to launching, make in a round without faults."""
+    for name in ("data.h5", "other.h5"):
+        shutil.copy2(calm / name, folder / name)
+    others = shutil.ignore_patterns("sweep", "predictions-*.h5")
+    shutil.copytree(calm / "experiments", folder / "experiments", ignore=others)
 
 
 def put_old_exports(calm: pathlib.Path, folder: pathlib.Path) -> None:

@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> None:
         return _ship(arguments[0], given)
     from fer_ensemble.export.source import load_source
 
-    source = load_source(arguments[0])  # what is not there is told before TensorFlow is loaded
+    source = load_source(arguments[0])  # what is not there is told first
     from fer_ensemble.export.comparison import describe
     from fer_ensemble.export.exporting import choose_test_faces, export
 

@@ -36,7 +36,10 @@ def read_notes(path: pathlib.Path) -> dict | None:
     if not path.exists():
         return None
     with _damage_as_user_error(path), np.load(path) as saved:
-        return json.loads(str(saved["notes"]))
+        notes = json.loads(str(saved["notes"]))
+        if not isinstance(notes, dict) or not isinstance(notes["history"], list):
+            raise TypeError("notes of another shape")
+        return notes
 
 
 def describe_position(notes: dict | None, epochs: int) -> str:

@@ -47,10 +47,12 @@ def test_a_later_state_takes_the_place_of_the_former(saved):
     assert [path.name for path in saved.parent.iterdir()] == ["state.npz"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "empty", "no notes"])
+@pytest.mark.parametrize("damage", ["cut", "text", "empty", "no notes", "[]", "7", "{}"])
 def test_a_damaged_state_is_told_with_what_to_do(damage, saved):
     if damage == "no notes":
         np.savez(saved, **{"00000": np.zeros(3)})
+    elif damage[0] in "[7{":
+        np.savez(saved, notes=damage)
     else:
         content = saved.read_bytes()
         saved.write_bytes({"cut": content[: len(content) // 2], "text": b"hello", "empty": b""}[damage])

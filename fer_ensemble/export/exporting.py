@@ -1,6 +1,7 @@
 """Exports: written aside, run in their own runtime, compared with their source, and only then put in place."""
 
 import dataclasses
+import errno
 import json
 import os
 import pathlib
@@ -138,7 +139,7 @@ def export(
         elif format == "litert":
             write_litert(graph, written, quantize, test.calibration)
         elif format == "savedmodel":
-            graph.export(written, format="tf_saved_model", verbose=False)
+            _write_saved_model(graph, written)
         else:
             graph.save(written)
         probabilities = runtimes.predict(kind.open(written), test.faces)
@@ -156,6 +157,17 @@ def export(
             written.replace(output)
             write_text(beside, facts)
     return comparison
+
+
+def _write_saved_model(graph, folder):
+    """Writes it; TensorFlow, which does so itself, has errors of its own for what the disk refuses."""
+    try:
+        graph.export(folder, format="tf_saved_model", verbose=False)
+    except Exception as error:
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            if os.strerror(number) in str(error):
+                raise OSError(number, os.strerror(number), str(folder)) from error
+        raise
 
 
 def _check_request(source, output, format, quantize, test):

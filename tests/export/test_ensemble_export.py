@@ -62,7 +62,7 @@ def change_views(folder, views):
 def test_a_whole_ensemble_becomes_one_graph_that_says_what_it_says(format, views, ensemble, faces, tmp_path):
     pytest.importorskip("tf2onnx")
     change_views(ensemble, views)
-    output = tmp_path / f"ensemble{FORMATS[format].suffix}"
+    output = tmp_path / f"exported{FORMATS[format].suffix}"
     export(load_source(ensemble), output, format, test=TestFaces(faces, np.full(len(faces), -1), None))
     found = runtimes.predict(FORMATS[format].open(output), faces)
     np.testing.assert_allclose(found, Ensemble.load(ensemble, precision="float32").predict(faces), atol=1e-5)

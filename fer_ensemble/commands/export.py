@@ -52,6 +52,13 @@ def define_flags() -> None:
         "For --asset: folder of a member of the same settings that held images out, to take the calibration of a "
         "network that held none out from; empty: it is chosen on PublicTest, and the card says so.",
     )
+    flags.DEFINE_enum(
+        "views",
+        "",
+        ["", "none", "flip"],
+        "For a member: flip has it average its probabilities for a face and for its mirror image, in twice the "
+        "time. Takes --data.",
+    )
     flags.DEFINE_float("most_loss", 0.5, "Most points of accuracy on PublicTest that an int8 export may lose.")
 
 
@@ -71,16 +78,17 @@ def main(arguments: list[str]) -> None:
         return _ship(arguments[0], given)
     from fer_ensemble.export.source import load_source
 
-    source = load_source(arguments[0])  # what is not there is told first
+    dataset = None
+    if given.data:
+        from fer_ensemble.data.store import load_dataset
+
+        dataset = load_dataset(given.data)
+    source = load_source(arguments[0], given.views, dataset)
     from fer_ensemble.export.comparison import describe
     from fer_ensemble.export.exporting import choose_test_faces, export
 
     output = pathlib.Path(given.output or _name(arguments[0], given.format, given.quantize))
-    test = None
-    if given.data:
-        from fer_ensemble.data.store import load_dataset
-
-        test = choose_test_faces(source, load_dataset(given.data))
+    test = choose_test_faces(source, dataset) if dataset else None
     comparison = export(source, output, given.format, given.quantize, test, given.most_loss)
     size = sum(file.stat().st_size for file in ([output] if output.is_file() else output.rglob("*")))
     print(describe(comparison))
@@ -96,7 +104,8 @@ def _ship(folder, given):
     from fer_ensemble.export.source import ASSETS
 
     output = pathlib.Path(given.output or ASSETS)
-    print(format_card(ship(folder, load_dataset(given.data), output, given.calibrated_like or None)))
+    like, views = given.calibrated_like or None, given.views or "none"
+    print(format_card(ship(folder, load_dataset(given.data), output, like, views)))
     print(f"written to {output}")
 
 

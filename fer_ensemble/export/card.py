@@ -43,6 +43,7 @@ def make_card(source: Source, dataset: Dataset, probabilities: np.ndarray, file:
         "summary": (
             "A small convolutional network that tells the expression of one face, a grey picture of 48x48 pixels, "
             f"as probabilities of {len(class_names)} classes: {', '.join(class_names)}."
+            + (" It averages what it says of the face and of its mirror image." if source.views == "flip" else "")
         ),
         "version": __version__,
         "architecture": {key: settings.get(key) for key in ("model", "width", "input_size")},

@@ -31,8 +31,9 @@ def build_graph(
     Returns:
         Uncompiled `keras.Model` of standard layers and operations, the batch normalisation folded, from `faces`,
         uint8 of shape `(batch, 48, 48)`, to a dictionary: `probabilities`, float32 of shape `(batch, classes)`,
-        calibrated, each row summing to 1; and, of a single network with one view, global pooling and one dense
-        layer after it, `class_maps`, float32 of shape `(batch, classes, height, width)` (see `class_maps`).
+        calibrated, each row summing to 1; and, of a single network with global pooling and one dense layer after
+        it, `class_maps`, float32 of shape `(batch, classes, height, width)` (see `find_class_maps`); of two views
+        the mean of their maps, of which the sum over the cells is the mean of their logits.
     """
     faces = keras.Input((48, 48), dtype="uint8", name=FACES)
     pixels = ops.expand_dims(ops.cast(faces, "float32"), -1)
@@ -44,14 +45,15 @@ def build_graph(
         if share == 0:
             continue
         core = fold_to_logits(model, f"network_{number}")
-        if len(models) == 1 and views == "none":
+        if len(models) == 1:
             maps = find_class_maps(core)
             if maps is not None:
                 core = keras.Model(core.input, [core.output, maps], name=core.name)
         answer = core(pixels)
         logits, *maps = answer if isinstance(answer, list | tuple) else [answer]
         if maps:
-            outputs[CLASS_MAPS] = maps[0]
+            seen = _average_maps(maps[0]) if views == "flip" else maps[0]
+            outputs[CLASS_MAPS] = layers.Identity(name=CLASS_MAPS)(seen)
         term = ops.softmax(logits)
         if views == "flip":
             term = ops.mean(ops.reshape(term, (2, -1, logits.shape[-1])), axis=0)
@@ -119,6 +121,12 @@ def find_class_maps(core: keras.Model) -> keras.KerasTensor | None:
         [kernel.reshape(1, 1, channels, classes), (bias[0] if bias else np.zeros(classes)) / cells]
     )
     return layers.Permute((3, 1, 2), name=CLASS_MAPS)(maps)
+
+
+def _average_maps(maps):
+    """Averages those of the faces and, turned back, those of their mirror images, which come after them."""
+    faces, mirrored = ops.split(maps, 2)
+    return (faces + ops.flip(mirrored, axis=3)) / 2
 
 
 def _calibrate(probabilities, calibration):

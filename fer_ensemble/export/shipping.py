@@ -30,6 +30,7 @@ def ship(
     dataset: Dataset,
     assets: str | os.PathLike,
     calibrated_like: str | os.PathLike | None = None,
+    views: str = "none",
 ) -> dict:
     """Writes what ships: `network.onnx` (16-bit weights), `network.keras`, `card.json` and `card.md`.
 
@@ -40,6 +41,7 @@ def ship(
         calibrated_like: Folder of a member of the same settings that held images out, whose calibration the
             network gets; None for its own, chosen on the images that it held out, or, where there are none, on
             PublicTest.
+        views: As for `fer_ensemble.export.source.load_member`.
 
     Returns:
         The card, a dictionary.
@@ -48,7 +50,7 @@ def ship(
         UserError: If the network has more than a million parameters, or its file more than 2 MB.
     """
     folder, assets = pathlib.Path(folder), pathlib.Path(assets)
-    source = load_member(folder, calibrated_like)
+    source = load_member(folder, calibrated_like, views, dataset)
     parameters = source.models[0].count_params()
     if parameters > MOST_PARAMETERS:
         raise UserError(f"expected a network of at most 1,000,000 parameters to ship. Received: {parameters:,}.")

@@ -11,11 +11,13 @@ import numpy as np
 from fer_ensemble import __version__
 from fer_ensemble.base.atomic_files import hash_file
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS, UNLABELLED
+from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS, UNLABELLED, Dataset
 from fer_ensemble.export.onnx_file import read_facts
 from fer_ensemble.faces.frame import FRAME_LANDMARKS
 from fer_ensemble.members import directory
+from fer_ensemble.members.collection import Member, member_predictions
 from fer_ensemble.members.predictions import predict_probabilities, read_predictions
+from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.members.views import VIEWS, average_views
 from fer_ensemble.scoring.calibration import Calibration, fit_calibration
 from fer_ensemble.scoring.selective import choose_unsure_below
@@ -70,11 +72,13 @@ class Source:
         return mean
 
 
-def load_source(model: str | os.PathLike) -> Source:
+def load_source(model: str | os.PathLike, views: str = "", dataset: Dataset | None = None) -> Source:
     """Loads what is to be exported.
 
     Args:
         model: `shipped`, a member's folder, or the folder of an ensemble, with its `ensemble.json`.
+        views: For a member, as for `load_member`; empty: one view. The others have theirs.
+        dataset: As for `load_member`.
 
     Returns:
         `Source`.
@@ -83,11 +87,13 @@ def load_source(model: str | os.PathLike) -> Source:
         OSError: If there is no such folder.
         UserError: If it holds neither, or something damaged.
     """
+    folder = pathlib.Path(model)
+    if str(model) != SHIPPED and (folder / directory.RECORD).is_file():
+        return load_member(folder, views=views or "none", dataset=dataset)
+    if views:
+        raise UserError(f"`views` is for a member. Received: {model}, which has its own.")
     if str(model) == SHIPPED:
         return _load_shipped()
-    folder = pathlib.Path(model)
-    if (folder / directory.RECORD).is_file():
-        return load_member(folder)
     if (folder / "ensemble.json").is_file():
         return _load_ensemble(folder)
     if folder.exists():
@@ -99,13 +105,20 @@ def load_source(model: str | os.PathLike) -> Source:
     raise FileNotFoundError(f"There is no folder {folder} to export.")
 
 
-def load_member(folder: str | os.PathLike, calibrated_like: str | os.PathLike | None = None) -> Source:
+def load_member(
+    folder: str | os.PathLike,
+    calibrated_like: str | os.PathLike | None = None,
+    views: str = "none",
+    dataset: Dataset | None = None,
+) -> Source:
     """Loads a member.
 
     Args:
         folder: Its folder.
         calibrated_like: Folder of another member, trained likewise, that held images out; None: the member is
             calibrated on the images that it held out itself, or, if there are none, on PublicTest.
+        views: `none` or `flip`, as `fer_ensemble.members.views` names them: what it is asked about each face.
+        dataset: `Dataset` that it was trained on, which several views take: it is calibrated with them.
 
     Returns:
         `Source`.
@@ -114,11 +127,11 @@ def load_member(folder: str | os.PathLike, calibrated_like: str | os.PathLike | 
         UserError: If a file is not what the training wrote, or `calibrated_like` held no images out.
     """
     folder = pathlib.Path(folder)
-    record, own = _read_finished(folder)
+    record, own = _read_finished(folder, views, dataset)
     directory.check_file(folder, record, directory.MODEL)
     parts, where = own, "the images that it held out"
     if calibrated_like is not None:
-        other, parts = _read_finished(pathlib.Path(calibrated_like))
+        other, parts = _read_finished(pathlib.Path(calibrated_like), views, dataset)
         where = f"the images that its twin {_name(other)}, trained likewise, held out"
         if not _count_labelled(parts.get(OOF)):
             raise UserError(
@@ -136,23 +149,35 @@ def load_member(folder: str | os.PathLike, calibrated_like: str | os.PathLike | 
             "member": _name(record),
             "calibrated_on": where if chosen_on == OOF else PUBLIC,
             "calibration_images": _count_labelled(parts.get(chosen_on)),
+            "views": views,
             **{key: record[key] for key in _PROVENANCE if key in record},
         },
     )
     rows = own[OOF].rows if _count_labelled(own.get(OOF)) else None
-    return Source(str(folder), [_read_model(folder / directory.MODEL)], (1.0,), "none", facts, rows)
+    return Source(str(folder), [_read_model(folder / directory.MODEL)], (1.0,), views, facts, rows)
 
 
-def _read_finished(folder):
-    """Returns a finished member's record, and its predictions, checked."""
+def _read_finished(folder, views, dataset):
+    """Returns a finished member's record, and its predictions, checked, with the views."""
     record = directory.read_record(folder, whole=True)
     directory.check_file(folder, record, directory.PREDICTIONS)
-    return record, read_predictions(folder / directory.PREDICTIONS)[0]
+    if views == "none":
+        return record, read_predictions(folder / directory.PREDICTIONS)[0]
+    if dataset is None or dataset.fingerprint != record["data"]["fingerprint"]:
+        raise UserError(
+            f"expected the data that {folder} was trained on, to calibrate it with views {views}. "
+            f"Received {'none' if dataset is None else 'other data'}. Give them with --data=..."
+        )
+    member = Member(_run(record), record["settings"]["fold"], folder, record)
+    return record, member_predictions(member, dataset, Predictor(views))
 
 
 def _name(record):
-    settings = record["settings"]
-    return directory.member_name(settings["fold"], f"{settings['model']}_{settings['replica']}")
+    return directory.member_name(record["settings"]["fold"], _run(record))
+
+
+def _run(record):
+    return f"{record['settings']['model']}_{record['settings']['replica']}"
 
 
 def make_facts(
@@ -188,7 +213,8 @@ def _load_shipped():
         if not (ASSETS / name).is_file():
             raise FileNotFoundError(f"There is no {ASSETS / name}: this installation ships no network.")
     facts = read_facts(ASSETS / SHIPPED_ONNX)
-    return Source(SHIPPED, [_read_model(ASSETS / SHIPPED_NETWORK)], (1.0,), "none", facts)
+    views = facts["provenance"].get("views", "none")
+    return Source(SHIPPED, [_read_model(ASSETS / SHIPPED_NETWORK)], (1.0,), views, facts)
 
 
 def _load_ensemble(folder):

@@ -53,6 +53,14 @@ def test_class_maps_sum_to_the_logits(model, make_network, faces):
     np.testing.assert_allclose(maps.sum((2, 3)), logits_of(network, faces), atol=1e-3)
 
 
+def test_class_maps_of_two_views_are_laid_upon_each_other(make_network, faces):
+    network = make_network(model="resnet9")
+    maps = run(build_graph([network], [1.0], CALIBRATION, views="flip"), faces)["class_maps"]
+    of_one_view = build_graph([network], [1.0], CALIBRATION)
+    as_it_is, mirrored = (run(of_one_view, each)["class_maps"] for each in (faces, faces[:, :, ::-1]))
+    np.testing.assert_allclose(maps, (as_it_is + mirrored[..., ::-1]) / 2, atol=1e-4)
+
+
 def test_a_maximum_is_credited_to_its_cell(make_network, faces):
     network = make_network(model="resnet9")
     kernel, _ = network.get_layer("logits").get_weights()

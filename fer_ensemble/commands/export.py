@@ -22,18 +22,20 @@ import pathlib
 from absl import flags
 
 from fer_ensemble.base.errors import UserError
-
-_SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "savedmodel": "", "keras": ".keras"}
-_QUANTIZATIONS = ("none", "float16", "int8_weights", "int8")
+from fer_ensemble.export.comparison import describe
+from fer_ensemble.export.exporting import FORMATS, check_request, choose_test_faces, export
+from fer_ensemble.export.needs import check_packages
+from fer_ensemble.export.source import ASSETS, find_source, load_source
+from fer_ensemble.members import directory
 
 
 def define_flags() -> None:
     """Defines the command's flags."""
-    flags.DEFINE_enum("format", "onnx", list(_SUFFIXES), "What is written: a file, or for savedmodel a folder.")
+    flags.DEFINE_enum("format", "onnx", list(FORMATS), "What is written: a file, or for savedmodel a folder.")
     flags.DEFINE_enum(
         "quantize",
         "none",
-        _QUANTIZATIONS,
+        sorted({name for one in FORMATS.values() for name in one.quantizations}),
         "How the weights are stored. none: float32; float16 (onnx, litert): half as large, computed in float32; "
         "int8_weights (litert): a quarter, computed in float32; int8 (onnx, litert): the convolutions compute in "
         "integers, too; takes --data.",
@@ -70,24 +72,19 @@ def main(arguments: list[str]) -> None:
             "expected one MODEL: shipped, the folder of a member, or that of an ensemble. "
             f"Received: {' '.join(arguments) or 'none'}."
         )
-    from fer_ensemble.export.needs import check_packages
-
     check_packages(given.format, given.quantize)
-
     if given.asset:
         return _ship(arguments[0], given)
-    from fer_ensemble.export.source import load_source
-
+    # First what is told at once: to read data takes a minute, to import Keras seconds.
+    networks = find_source(arguments[0], given.views)
+    output = pathlib.Path(given.output or _name(arguments[0], given.format, given.quantize))
+    check_request(output, given.format, given.quantize, networks, bool(given.data))
     dataset = None
     if given.data:
         from fer_ensemble.data.store import load_dataset
 
         dataset = load_dataset(given.data)
     source = load_source(arguments[0], given.views, dataset)
-    from fer_ensemble.export.comparison import describe
-    from fer_ensemble.export.exporting import choose_test_faces, export
-
-    output = pathlib.Path(given.output or _name(arguments[0], given.format, given.quantize))
     test = choose_test_faces(source, dataset) if dataset else None
     comparison = export(source, output, given.format, given.quantize, test, given.most_loss)
     size = sum(file.stat().st_size for file in ([output] if output.is_file() else output.rglob("*")))
@@ -98,13 +95,14 @@ def main(arguments: list[str]) -> None:
 def _ship(folder, given):
     if not given.data:
         raise UserError("`asset` needs --data, FER2013, to say on the card how good the network is.")
+    output = pathlib.Path(given.output or ASSETS)
+    like, views = given.calibrated_like or None, given.views or "none"
+    for member in filter(None, (folder, like)):
+        directory.read_record(pathlib.Path(member), whole=True)
     from fer_ensemble.classifier.shipped_card import format_card
     from fer_ensemble.data.store import load_dataset
     from fer_ensemble.export.shipping import ship
-    from fer_ensemble.export.source import ASSETS
 
-    output = pathlib.Path(given.output or ASSETS)
-    like, views = given.calibrated_like or None, given.views or "none"
     print(format_card(ship(folder, load_dataset(given.data), output, like, views)))
     print(f"written to {output}")
 
@@ -112,7 +110,7 @@ def _ship(folder, given):
 def _name(model, format, quantize):
     stem = pathlib.Path(model).resolve().name if model != "shipped" else "fer_ensemble"
     kind = "" if quantize == "none" else f"_{quantize}"
-    return f"{stem}{kind}{_SUFFIXES[format] or '_savedmodel'}"
+    return f"{stem}{kind}{FORMATS[format].suffix or '_savedmodel'}"
 
 
 if __name__ == "__main__":

@@ -11,11 +11,9 @@ import numpy as np
 
 from fer_ensemble.base.atomic_files import replace_folder, write_text
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.data.dataset import PUBLIC_TEST, TRAINING, Dataset
+from fer_ensemble.data.dataset import PUBLIC_TEST, TRAINING, UNLABELLED, Dataset
 from fer_ensemble.export import runtimes
 from fer_ensemble.export.comparison import Comparison, check, compare
-from fer_ensemble.export.graph import build_graph
-from fer_ensemble.export.litert_file import write_litert
 from fer_ensemble.export.onnx_file import write_onnx
 from fer_ensemble.export.source import Source
 
@@ -85,7 +83,7 @@ def choose_test_faces(source: Source, dataset: Dataset | None = None) -> TestFac
 
         faces = draw_sample(FACES)[0]
         # Their labels say nothing of a network that learnt from photos.
-        return TestFaces(faces, np.full(len(faces), -1), None)
+        return TestFaces(faces, np.full(len(faces), UNLABELLED), None)
     if list(dataset.class_names) != source.facts["class_names"]:
         raise UserError(
             f"`data` must have the classes of {source.name}, {', '.join(source.facts['class_names'])}. Received: "
@@ -127,7 +125,12 @@ def export(
             (`fer_ensemble.export.comparison.check`); then nothing is written.
     """
     output = pathlib.Path(output)
-    _check_request(source, output, format, quantize, test)
+    labelled = test is not None and bool((test.labels != UNLABELLED).any())
+    check_request(output, format, quantize, len(source.models), labelled)
+    # Keras and what it computes on, which take seconds to import.
+    from fer_ensemble.export.graph import build_graph
+    from fer_ensemble.export.litert_file import write_litert
+
     test = test or choose_test_faces(source)
     graph = build_graph(source.models, source.weights, source.calibration, source.views)
     kind = FORMATS[format]
@@ -170,7 +173,20 @@ def _write_saved_model(graph, folder):
         raise
 
 
-def _check_request(source, output, format, quantize, test):
+def check_request(
+    output: str | os.PathLike, format: str, quantize: str, networks: int = 1, labelled: bool = True
+) -> None:
+    """Checks what can be checked before anything heavy is read or imported.
+
+    Args:
+        output: As for `export`, like `format` and `quantize`.
+        networks: How many networks are exported as one.
+        labelled: Whether there are labelled faces to compare on.
+
+    Raises:
+        UserError: If these do not go together, or `output` holds what is not to be replaced.
+    """
+    output = pathlib.Path(output)
     if format not in FORMATS:
         raise UserError(f"`format` must be among {', '.join(FORMATS)}. Received: {format}.")
     kind = FORMATS[format]
@@ -178,10 +194,10 @@ def _check_request(source, output, format, quantize, test):
         raise UserError(
             f"`quantize` must be among {', '.join(kind.quantizations)} for {format}. Received: {quantize}."
         )
-    if len(source.models) > 1 and not kind.several:
+    if networks > 1 and not kind.several:
         able = ", ".join(name for name, one in FORMATS.items() if one.several)
         raise UserError(f"A whole ensemble is exported as {able}. Received: {format}. Export one member, or so.")
-    if quantize.startswith("int8") and (test is None or (test.labels < 0).all()):
+    if quantize.startswith("int8") and not labelled:
         raise UserError(
             f"{quantize} is held to an accuracy, and so needs labelled faces. Give the data set with --data."
         )

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fer_ensemble.export.graph_names import CLASS_MAPS, FACES, PROBABILITIES
 from fer_ensemble.models.device import keras
 from fer_ensemble.models.folding import fold_model, fold_weights
 from fer_ensemble.scoring.calibration import LEAST_SHARE, Calibration
 from fer_ensemble.scoring.metrics import SMALLEST_PROBABILITY
-
-FACES = "faces"
-PROBABILITIES = "probabilities"
-CLASS_MAPS = "class_maps"
 
 layers, ops = keras.layers, keras.ops
 

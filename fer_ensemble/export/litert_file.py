@@ -8,7 +8,7 @@ import tempfile
 import numpy as np
 
 from fer_ensemble.base.atomic_files import replacing
-from fer_ensemble.export.graph import FACES, PROBABILITIES
+from fer_ensemble.export.graph_names import FACES, PROBABILITIES
 from fer_ensemble.models.device import keras
 
 # What is quantised in full integers. Logits, softmax and temperature stay in float32.

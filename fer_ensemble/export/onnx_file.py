@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_ensemble.base.atomic_files import replacing
-from fer_ensemble.export.graph import CLASS_MAPS, PROBABILITIES
+from fer_ensemble.export.graph_names import CLASS_MAPS, PROBABILITIES
 
 if TYPE_CHECKING:
     import keras

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fer_ensemble.base.cores import count_cores
-from fer_ensemble.export.graph import FACES, PROBABILITIES
+from fer_ensemble.export.graph_names import FACES, PROBABILITIES
 
 BATCH_SIZE = 64  # faces
 

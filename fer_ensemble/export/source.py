@@ -12,6 +12,7 @@ from fer_ensemble import __version__
 from fer_ensemble.base.atomic_files import hash_file
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS, UNLABELLED, Dataset
+from fer_ensemble.ensemble import ensemble_file
 from fer_ensemble.export.onnx_file import read_facts
 from fer_ensemble.faces.frame import FRAME_LANDMARKS
 from fer_ensemble.members import directory
@@ -72,6 +73,41 @@ class Source:
         return mean
 
 
+def find_source(model: str | os.PathLike, views: str = "") -> int:
+    """Looks what is to be exported, before anything heavy is imported.
+
+    Args:
+        model: As for `load_source`, like `views`.
+
+    Returns:
+        How many networks it is.
+
+    Raises:
+        OSError: If there is no such folder.
+        UserError: If it holds neither a member nor an ensemble, or one whose record is damaged.
+    """
+    folder = pathlib.Path(model)
+    if str(model) != SHIPPED and not folder.exists():
+        raise FileNotFoundError(f"There is no folder {folder} to export.")
+    if _is_member(model):
+        directory.read_record(folder, whole=True)
+        return 1
+    if views:
+        raise UserError(f"`views` is for a member. Received: {model}, which has its own.")
+    if str(model) == SHIPPED:
+        for name in (SHIPPED_NETWORK, SHIPPED_ONNX):
+            if not (ASSETS / name).is_file():
+                raise FileNotFoundError(f"There is no {ASSETS / name}: this installation ships no network.")
+        return 1
+    if (folder / ensemble_file.NAME).is_file():
+        return sum(weight > 0 for weight in _read_ensemble(folder).weights.values())
+    raise UserError(
+        f"{folder}: expected {SHIPPED}, the folder of a finished member, with {directory.RECORD}, or that of an "
+        f"ensemble, with {ensemble_file.NAME}. Received neither. `python predict.py` writes {ensemble_file.NAME} "
+        "when the members are finished."
+    )
+
+
 def load_source(model: str | os.PathLike, views: str = "", dataset: Dataset | None = None) -> Source:
     """Loads what is to be exported.
 
@@ -87,22 +123,14 @@ def load_source(model: str | os.PathLike, views: str = "", dataset: Dataset | No
         OSError: If there is no such folder.
         UserError: If it holds neither, or something damaged.
     """
-    folder = pathlib.Path(model)
-    if str(model) != SHIPPED and (folder / directory.RECORD).is_file():
-        return load_member(folder, views=views or "none", dataset=dataset)
-    if views:
-        raise UserError(f"`views` is for a member. Received: {model}, which has its own.")
-    if str(model) == SHIPPED:
-        return _load_shipped()
-    if (folder / "ensemble.json").is_file():
-        return _load_ensemble(folder)
-    if folder.exists():
-        raise UserError(
-            f"{folder}: expected {SHIPPED}, the folder of a finished member, with {directory.RECORD}, or that of "
-            "an ensemble, with ensemble.json. Received neither. `python predict.py` writes ensemble.json when the "
-            "members are finished."
-        )
-    raise FileNotFoundError(f"There is no folder {folder} to export.")
+    find_source(model, views)
+    if _is_member(model):
+        return load_member(model, views=views or "none", dataset=dataset)
+    return _load_shipped() if str(model) == SHIPPED else _load_ensemble(pathlib.Path(model))
+
+
+def _is_member(model):
+    return str(model) != SHIPPED and directory.is_complete(pathlib.Path(model))
 
 
 def load_member(
@@ -209,34 +237,35 @@ def make_facts(
 
 
 def _load_shipped():
-    for name in (SHIPPED_NETWORK, SHIPPED_ONNX):
-        if not (ASSETS / name).is_file():
-            raise FileNotFoundError(f"There is no {ASSETS / name}: this installation ships no network.")
     facts = read_facts(ASSETS / SHIPPED_ONNX)
     views = facts["provenance"].get("views", "none")
     return Source(SHIPPED, [_read_model(ASSETS / SHIPPED_NETWORK)], (1.0,), views, facts)
 
 
-def _load_ensemble(folder):
-    from fer_ensemble.ensemble.ensemble_file import NAME, read_record
-
-    record = read_record(folder)
+def _read_ensemble(folder):
+    record = ensemble_file.read_record(folder)
     if record.views not in ("none", "flip"):
         raise UserError(
-            f"{folder / NAME}: expected an ensemble that sees each face as it is, or mirrored, too. Received: "
-            f"views {record.views}, which are not exported. Choose its weights anew with --tta=none or --tta=flip."
+            f"{folder / ensemble_file.NAME}: expected an ensemble that sees each face as it is, or mirrored, too. "
+            f"Received: views {record.views}, which are not exported. Choose its weights anew with --tta=none or "
+            "--tta=flip."
         )
+    return record
+
+
+def _load_ensemble(folder):
+    record = _read_ensemble(folder)
     models, weights = [], []
     for name, weight in record.weights.items():
         path = folder / name / directory.MODEL
         if weight == 0:
             continue
         if not path.is_file():
-            raise FileNotFoundError(f"There is no {path}, which {folder / NAME} names.")
+            raise FileNotFoundError(f"There is no {path}, which {folder / ensemble_file.NAME} names.")
         if hash_file(path) != record.models[name]:
             raise UserError(
-                f"{path} is not the network that {folder / NAME} names (SHA-256). Choose weights anew: "
-                f"python predict.py --ensemble {folder}"
+                f"{path} is not the network that {folder / ensemble_file.NAME} names (SHA-256). Choose weights "
+                f"anew: python predict.py --ensemble {folder}"
             )
         models.append(_read_model(path))
         weights.append(weight)
@@ -245,7 +274,7 @@ def _load_ensemble(folder):
         record.class_names,
         calibration,
         record.unsure_below,
-        hash_file(folder / NAME),
+        hash_file(folder / ensemble_file.NAME),
         {
             "kind": "ensemble",
             "members": [{"name": name, "weight": weight} for name, weight in record.weights.items()],

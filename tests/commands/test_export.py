@@ -2,6 +2,8 @@
 
 import json
 import pathlib
+import re
+import shutil
 
 import pytest
 
@@ -48,6 +50,26 @@ def test_what_is_wrong_is_told_in_a_line(arguments, message, verb):
     assert answer.returncode == 1
     # The tests' own TensorFlow may have told this process to show its messages, which then come first.
     assert message in answer.stderr.splitlines()[-1] and "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "There is no folder nowhere to export."),
+        (["nowhere", "--views=flip"], "There is no folder nowhere to export."),
+        (["nowhere", "--asset"], "nowhere/member.json"),
+        (["shipped", "--output=network.txt"], "`output` must end in .onnx for onnx."),
+        (["shipped", "--quantize=int8_weights"], "`quantize` must be among none, float16, int8 for onnx."),
+    ],
+)
+def test_what_is_wrong_is_told_before_data_are_read_or_keras_is_imported(arguments, message, python, tmp_path):
+    pytest.importorskip("tf2onnx")
+    data = pathlib.Path(shutil.copy(ASSETS / "sample.csv.gz", tmp_path))
+    answer = python("-X", "importtime", "-m", "fer_ensemble", "export", *arguments, f"--data={data}")
+    assert answer.returncode == 1 and message in answer.stderr.splitlines()[-1]
+    imported = set(re.findall(r"\| +(\w+)$", answer.stderr, re.MULTILINE))
+    assert "numpy" in imported and not imported & {"keras", "tensorflow"}
+    assert list(tmp_path.iterdir()) == [data]  # not converted
 
 
 def test_on_jax_alone_export_says_what_it_takes(verb):

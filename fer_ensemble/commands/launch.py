@@ -53,7 +53,7 @@ from fer_ensemble.launch.slurm import read_request, split_arguments
 from fer_ensemble.launch.status import show_status
 from fer_ensemble.launch.submission import LOGS, array_name, submit_members
 from fer_ensemble.launch.workers import find_gpus, worker_environments
-from fer_ensemble.members.directory import is_complete, member_folder
+from fer_ensemble.members.directory import is_complete, member_folder, run_name
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingOptions, TrainingSettings
 from fer_ensemble.training.variations import VARY_HELP
 
@@ -114,8 +114,8 @@ def main(arguments: list[str]) -> int:
     settings = edge.settings_from_flags(TrainingSettings, model="cnn", fold=folds[0], replica=0)
     options = edge.settings_from_flags(TrainingOptions)
     if values.status:
-        run_names = [f"{model}_{replica}" for model, replica in runs]
-        folders = [member_folder(options.experiments, fold, run) for fold in folds for run in run_names]
+        names = [run_name(model, replica) for model, replica in runs]
+        folders = [member_folder(options.experiments, fold, name) for fold in folds for name in names]
         show_status(folders, values.watch)
         return 0
     members = plan_members(runs, folds, settings, options, values.vary)

@@ -4,7 +4,8 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from fer_ensemble.members.directory import fold_name
+from fer_ensemble.data.fold_names import fold_name
+from fer_ensemble.members.directory import run_name
 from fer_ensemble.training.settings import TrainingSettings
 
 # What a member is, not how its settings read: they stand in the other columns of the table.
@@ -55,7 +56,7 @@ def _settings_by_run(records):
     found = {}
     for record in records:
         settings = dataclasses.asdict(TrainingSettings()) | record["settings"]
-        run, fold = f"{settings['model']}_{settings['replica']}", fold_name(settings["fold"])
+        run, fold = run_name(settings["model"], settings["replica"]), fold_name(settings["fold"])
         for name, value in settings.items():
             if name not in IDENTITY:
                 found.setdefault(name, {}).setdefault(run, {})[fold] = value

@@ -205,7 +205,7 @@ def _name(record):
 
 
 def _run(record):
-    return f"{record['settings']['model']}_{record['settings']['replica']}"
+    return directory.run_name(record["settings"]["model"], record["settings"]["replica"])
 
 
 def make_facts(

@@ -150,7 +150,7 @@ def plan_members(
 
 def _check_variations(variations, runs):
     # A set of flags for the whole ensemble also serves to train a part of it.
-    names = {name for model, replica in runs for name in (model, f"{model}_{replica}")}
+    names = {name for model, replica in runs for name in (model, directory.run_name(model, replica))}
     names |= {name for run in RUNS for name in (run, run.rpartition("_")[0])}
     for text in variations:
         run = text.partition(" ")[0]
@@ -245,7 +245,7 @@ def ensemble_folds(folds: list[Fold]) -> list[int | None]:
 def prediction_command(runs: list[tuple[str, int]], folds: list[Fold], options: TrainingOptions) -> list[str]:
     """Returns the command that combines the members of some runs, a list of `(model, replica)`, as a list."""
     flags = [f"--ensemble={options.experiments}", f"--data={options.data}"]  # the data for their faces
-    names = [f"{model}_{replica}" for model, replica in runs]
+    names = [directory.run_name(model, replica) for model, replica in runs]
     if names != list(RUNS):  # which predict takes by itself
         flags += [f"--runs={','.join(names)}", "--save"]
     if None in folds:

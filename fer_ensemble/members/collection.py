@@ -163,7 +163,7 @@ def has_model(member: Member) -> bool:
 
 def _check_name(member):
     settings = member.record["settings"]
-    run, fold = f"{settings.get('model')}_{settings.get('replica')}", settings.get("fold")
+    run, fold = directory.run_name(settings.get("model"), settings.get("replica")), settings.get("fold")
     if (run, fold) != (member.run, member.fold):
         raise UserError(
             f"{member.folder} must hold fold {directory.fold_name(member.fold)} of {member.run}, but its record "

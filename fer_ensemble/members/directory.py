@@ -41,6 +41,11 @@ def member_folder(experiments: str | os.PathLike, fold: Fold, run: str) -> pathl
     return pathlib.Path(experiments) / member_name(fold, run)
 
 
+def run_name(model: str, replica: int) -> str:
+    """Returns the name of a run: `cnn_0`. `is_run` knows it again."""
+    return f"{model}_{replica}"
+
+
 def find_folders(experiments: str | os.PathLike) -> dict[tuple[str, Fold], pathlib.Path]:
     """Finds what looks like a member, finished or not.
 

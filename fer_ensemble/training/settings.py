@@ -7,6 +7,7 @@ import pathlib
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.setting_fields import check_settings, setting
 from fer_ensemble.data.fold_names import fold_name
+from fer_ensemble.members.directory import run_name
 
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 # In this order they are numbered (fer_ensemble/launch/submission.py): a new one comes last.
@@ -272,7 +273,7 @@ class TrainingSettings:
     @property
     def run(self) -> str:
         """Name of the run: `cnn_0`."""
-        return f"{self.model}_{self.replica}"
+        return run_name(self.model, self.replica)
 
     @property
     def pretrained_path(self) -> pathlib.Path:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from fer_ensemble.base.atomic_files import write_text
-from fer_ensemble.base.counter import Progress
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.json_files import read_json
 from fer_ensemble.base.network_protocol import Network
+from fer_ensemble.base.progress_bar import ProgressBar
 from fer_ensemble.commands.evaluation_options import EvaluationOptions
 from fer_ensemble.commands.named_networks import NamedNetwork
 from fer_ensemble.data.dataset import SPLITS, UNLABELLED
@@ -166,7 +166,7 @@ def _measure_robustness(named, faces, seed, folder, baseline):
 
 
 def _ask_corrupted(named, faces, seed):
-    with Progress(f"{named.name}: FER2013-C", f"of {len(CONDITIONS)} conditions") as progress:
+    with ProgressBar(f"{named.name}: FER2013-C", "conditions", len(CONDITIONS)) as progress:
         answers = answer_corrupted(
             named.network, faces.images, faces.class_names, seed, lambda name, strength: progress.add(1)
         )

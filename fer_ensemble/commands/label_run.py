@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from fer_ensemble.base.errors import EXIT_ERROR, UserError
+from fer_ensemble.base.progress_bar import ProgressBar
 from fer_ensemble.commands.label import LabelOptions
 from fer_ensemble.commands.label_inputs import boxes_of, is_video, list_inputs, read_boxes, real_path
 from fer_ensemble.commands.label_outputs import (
@@ -20,10 +21,11 @@ from fer_ensemble.commands.label_outputs import (
     write_crops,
     write_explanations,
 )
-from fer_ensemble.commands.label_progress import Progress
 
 if TYPE_CHECKING:
     from fer_ensemble.classifier.classifier import Classifier
+
+_FEW = 4  # pictures, which are done before a bar is read
 
 
 def label(arguments: list[str], options: LabelOptions, classifier: "Classifier | None" = None) -> int:
@@ -56,7 +58,8 @@ def label(arguments: list[str], options: LabelOptions, classifier: "Classifier |
             _note(f"{len(names) - len(todo):,} of {len(names):,} files are in {where} already")
         shown = JsonDocument(classifier.class_names, classifier.unsure_below) if options.json else Table(names)
         run = _Run(classifier, options, files, shown, boxes)
-        with Progress(todo) as progress:
+        long = len(todo) > _FEW or any(map(is_video, todo))
+        with ProgressBar("labelling", "files", len(todo), shown=long) as progress:
             # Pictures go through together, and videos by themselves, in the order given.
             for video, group in itertools.groupby(todo.items(), key=lambda one: is_video(one[0])):
                 for share in run.label_videos(group) if video else run.label_pictures(group):

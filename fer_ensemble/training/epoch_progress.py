@@ -1,17 +1,17 @@
 """How a training tells how far it is: a bar for a person, lines for a log, a file for the launcher."""
 
 import pathlib
-import sys
 import time
 
 import keras
 
+from fer_ensemble.base.progress_bar import ProgressBar
 from fer_ensemble.members.notes import write_progress
 
 SECONDS_BETWEEN_FILES = 2
 
 
-class Progress(keras.callbacks.Callback):
+class EpochProgress(keras.callbacks.Callback):
     """Shows loss, accuracy, images per second and time left, and keeps `progress.json` up to date.
 
     Args:
@@ -30,23 +30,19 @@ class Progress(keras.callbacks.Callback):
         self._written = 0.0
         self._timed_steps = 0
         self._seconds_in_steps = 0.0
-        self._bar = make_bar() if sys.stderr.isatty() else None
+        self._bar = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._step_ended = None
         self._skipped = self._steps - self.params["steps"]
-        if self._bar:
-            self._bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch = epoch
         self._last_step = self._skipped - 1
         self._began = time.monotonic()
-        if self._bar:
-            for task in self._bar.task_ids:
-                self._bar.remove_task(task)
-            label = f"epoch {epoch + 1}/{self._epochs}"
-            self._task = self._bar.add_task(label, total=self._steps, facts="")
+        self._bar = ProgressBar(f"epoch {epoch + 1}/{self._epochs}", "steps", self._steps, time_left=False)
+        self._bar.start()
+        self._bar.add(self._skipped)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         now = time.monotonic()
@@ -58,9 +54,8 @@ class Progress(keras.callbacks.Callback):
             self._seconds_in_steps += now - self._step_ended
             self._timed_steps += advanced
         self._step_ended = now
-        if self._bar:
-            facts = f"loss {logs['loss']:.3f}  accuracy {logs['accuracy']:.1%}  {self._describe_speed()}"
-            self._bar.update(self._task, completed=batch + 1, facts=facts)
+        facts = f"loss {logs['loss']:.3f}  accuracy {logs['accuracy']:.1%}  {self._describe_speed()}"
+        self._bar.add(advanced, facts)
         if time.time() - self._written >= SECONDS_BETWEEN_FILES:
             self._write(self._epoch + (batch + 1) / self._steps)
 
@@ -70,8 +65,8 @@ class Progress(keras.callbacks.Callback):
             f"epoch {epoch + 1}/{self._epochs}  loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.1%}"
             f"{held_out}  {self._describe_speed()}"
         )
-        (self._bar.console.print if self._bar else print)(line)
-        sys.stdout.flush()
+        self.stop()
+        print(line, flush=True)
         self._step_ended = time.monotonic()  # looking at the held-out fold is not training
         self._write(epoch + 1)
 
@@ -112,17 +107,3 @@ class Progress(keras.callbacks.Callback):
             "seconds_left": self._seconds_left(epochs_done),
         }
         write_progress(self._folder, progress)
-
-
-def make_bar() -> object:
-    """Returns a `rich.progress.Progress` on stderr, whose tasks have a field `facts`."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[facts]}"),
-    )
-    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -11,7 +11,7 @@ from fer_ensemble.base import stop_signals
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.training.batches import TrainingBatches
 from fer_ensemble.training.checkpoint import Checkpoint
-from fer_ensemble.training.epoch_progress import Progress
+from fer_ensemble.training.epoch_progress import EpochProgress
 from fer_ensemble.training.history import HISTORY_COLUMNS
 
 
@@ -34,7 +34,7 @@ class EpochRecorder(keras.callbacks.Callback):
         self,
         batches: TrainingBatches,
         checkpoint: Checkpoint,
-        progress: Progress,
+        progress: EpochProgress,
         validate: Callable[[int], tuple[float, float] | None],
     ):
         super().__init__()

@@ -13,7 +13,7 @@ from fer_ensemble.members.predictions import predict_probabilities
 from fer_ensemble.scoring.metrics import loss_and_accuracy
 from fer_ensemble.training.batches import TrainingBatches
 from fer_ensemble.training.checkpoint import Checkpoint
-from fer_ensemble.training.epoch_progress import Progress
+from fer_ensemble.training.epoch_progress import EpochProgress
 from fer_ensemble.training.epoch_recorder import EpochRecorder
 from fer_ensemble.training.network import TrainingNetwork
 from fer_ensemble.training.optimizers import build_optimizer
@@ -81,7 +81,7 @@ def fit_model(
     if saved:
         checkpoint.restore()
         print(f"going on after {describe_position(saved, settings.epochs)}", flush=True)
-    progress = Progress(
+    progress = EpochProgress(
         checkpoint.folder, settings.epochs, batches.steps, min(settings.batch_size, len(data.targets))
     )
     validation = Validation(network, batches, data, settings, schedule)

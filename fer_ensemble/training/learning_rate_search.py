@@ -4,11 +4,11 @@ import sys
 
 import numpy as np
 
+from fer_ensemble.base.progress_bar import ProgressBar
 from fer_ensemble.data.store import load_dataset, resolve_dataset
 from fer_ensemble.members.directory import fold_name
 from fer_ensemble.models.device import keras
 from fer_ensemble.training.batches import TrainingBatches
-from fer_ensemble.training.epoch_progress import make_bar
 from fer_ensemble.training.member import advise_smaller_batches, is_out_of_memory, member_seed
 from fer_ensemble.training.network import TrainingNetwork
 from fer_ensemble.training.optimizers import build_optimizer
@@ -87,7 +87,7 @@ def take_steps(training: keras.Model, batches: TrainingBatches, steps: int) -> t
         steps: How many to take, if the loss stays finite and does not diverge.
     """
     rates, losses, lowest = [], [], np.inf
-    with _Display(steps) as display:
+    with ProgressBar("learning rates", "steps", steps, time_left=False) as bar:
         for step in range(steps):
             batches.epoch, index = divmod(step, len(batches))
             rate = float(keras.ops.convert_to_numpy(training.optimizer.learning_rate))
@@ -97,7 +97,10 @@ def take_steps(training: keras.Model, batches: TrainingBatches, steps: int) -> t
                 break
             rates.append(rate)
             losses.append(loss)
-            display.show(step, rate, loss)
+            facts = f"learning rate {rate:.2e}  loss {loss:.3f}"
+            bar.add(1, facts)
+            if not sys.stderr.isatty() and (step + 1) % max(1, steps // 10) == 0:
+                print(f"step {step + 1}/{steps}  {facts}", flush=True)
             recent = float(np.mean(losses[-RECENT_STEPS:]))
             if len(losses) >= RECENT_STEPS:
                 lowest = min(lowest, recent)
@@ -134,28 +137,3 @@ def suggest_rates(rates: np.ndarray, smoothed: np.ndarray, reach: int) -> tuple[
         return None
     falls = smoothed[: -2 * reach] - smoothed[2 * reach :]  # about the rates from `reach` on
     return float(rates[reach + falls[: lowest - reach + 1].argmax()]), float(rates[lowest])
-
-
-class _Display:
-    """A bar for a person, ten lines for a log."""
-
-    def __init__(self, steps):
-        self._steps = steps
-        self._bar = make_bar() if sys.stderr.isatty() else None
-
-    def __enter__(self):
-        if self._bar:
-            self._bar.start()
-            self._task = self._bar.add_task("step", total=self._steps, facts="")
-        return self
-
-    def __exit__(self, *exception):
-        if self._bar:
-            self._bar.stop()
-
-    def show(self, step, rate, loss):
-        facts = f"learning rate {rate:.2e}  loss {loss:.3f}"
-        if self._bar:
-            self._bar.update(self._task, completed=step + 1, facts=facts)
-        elif (step + 1) % max(1, self._steps // 10) == 0:
-            print(f"step {step + 1}/{self._steps}  {facts}", flush=True)

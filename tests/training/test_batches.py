@@ -4,7 +4,7 @@ import pytest
 
 from fer_ensemble.training.batches import TrainingBatches
 from fer_ensemble.training.checkpoint import Checkpoint
-from fer_ensemble.training.epoch_progress import Progress
+from fer_ensemble.training.epoch_progress import EpochProgress
 from fer_ensemble.training.epoch_recorder import EpochRecorder
 from fer_ensemble.training.settings import TrainingSettings
 
@@ -121,7 +121,7 @@ def test_fit_hands_out_the_batches_of_its_epoch(first, tmp_path):
     batches, model = make(), Recording()
     model.compile(optimizer="sgd", run_eagerly=True)
     model.built = True
-    progress = Progress(tmp_path, 6, batches.steps, 4)
+    progress = EpochProgress(tmp_path, 6, batches.steps, 4)
     checkpoint = Checkpoint(tmp_path, {})
     recorder = EpochRecorder(batches, checkpoint, progress, validate=lambda epoch: None)
     callbacks = [recorder, progress]

@@ -1,7 +1,9 @@
+import io
 import json
 import os
 import re
 import socket
+import sys
 import time
 
 import keras
@@ -10,14 +12,14 @@ import pytest
 
 from fer_ensemble.members.notes import read_progress
 from fer_ensemble.training import epoch_progress
-from fer_ensemble.training.epoch_progress import Progress
+from fer_ensemble.training.epoch_progress import EpochProgress
 
 
 def fit(folder, epochs=3, steps=4, first=0, extra=(), steps_per_execution=1):
-    """Fits a line in batches of 5 under the eyes of Progress, which it returns."""
+    """Fits a line in batches of 5 under the eyes of EpochProgress, which it returns."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     model.compile("sgd", "mse", metrics=["accuracy"], steps_per_execution=steps_per_execution)
-    progress = Progress(folder, epochs, steps, 5)
+    progress = EpochProgress(folder, epochs, steps, 5)
     data = np.random.default_rng(0).normal(size=(2, 5 * steps, 2))
     callbacks = [*extra, progress]
     model.fit(*data, batch_size=5, epochs=epochs, initial_epoch=first, verbose=0, callbacks=callbacks)
@@ -58,6 +60,20 @@ def test_each_epoch_is_a_line_of_the_log(tmp_path, capsys):
     for number, line in enumerate(lines, 1):
         facts = r"loss \d\.\d{4}  accuracy \d+\.\d%  [\d,]+ images/s  0:00:0\d left"
         assert re.fullmatch(rf"epoch {number}/3  {facts}", line)
+
+
+def test_on_a_terminal_a_bar_shows_the_steps_and_goes_away(tmp_path, capsys, monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm")
+    fit(tmp_path, epochs=2, steps=4)
+    shown = terminal.getvalue()
+    for epoch in (1, 2):
+        assert re.search(rf"epoch {epoch}/2 \S*━.*4/4\S* steps  loss \d\.\d{{3}}  accuracy ", shown)
+    assert shown.endswith("\x1b[2K")
+    assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 def test_a_look_at_the_held_out_fold_is_in_the_line(tmp_path, capsys):

@@ -4,8 +4,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from fer_ensemble.base.counter import Progress
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.progress_bar import ProgressBar
 from fer_ensemble.data.classes import ClassNumbers
 from fer_ensemble.data.dataset import CLASS_NAMES, SPLITS, UNLABELLED
 from fer_ensemble.data.readers.bad_rows import BadRows
@@ -42,7 +42,7 @@ def read_faces(stream: BinaryIO, name: str, bad_rows: BadRows) -> Faces:
     images, labels, usages, rows = GrowingImages(), [], [], []
     label_reader = None
     row_count = 0
-    with Progress(f"Reading {name}", "rows") as progress:
+    with ProgressBar(f"Reading {name}", "rows") as progress:
         for row in read_rows(stream, name, columns):
             row_count += 1
             try:

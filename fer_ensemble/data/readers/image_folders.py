@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fer_ensemble.base.counter import Progress
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.memory import check_memory
+from fer_ensemble.base.progress_bar import ProgressBar
 from fer_ensemble.data.classes import ClassNumbers, find_class
 from fer_ensemble.data.dataset import (
     CLASS_NAMES,
@@ -84,7 +84,7 @@ def find_class_folder(parts: tuple[str, ...], is_folder: bool) -> str | None:
 
 
 def read_images(
-    files: Iterable[File], names: list[str], name: str, bad_rows: BadRows, progress: Progress
+    files: Iterable[File], names: list[str], name: str, bad_rows: BadRows, progress: ProgressBar
 ) -> Faces:
     """Reads images of any size and kind.
 
@@ -93,7 +93,7 @@ def read_images(
         names: The files' names (`File.parts` joined by slashes), in the same order.
         name: What error messages call them together.
         bad_rows: `BadRows`, told of each unreadable image and each that lies in no folder of a class.
-        progress: `Progress`, told of each image.
+        progress: `ProgressBar`, told of each image.
 
     Returns:
         `Faces`, sorted by folders and file name as text; `rows` are the positions in it. `usage` is None if

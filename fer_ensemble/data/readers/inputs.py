@@ -6,9 +6,9 @@ import pathlib
 
 import numpy as np
 
-from fer_ensemble.base.counter import Progress
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.memory import check_memory
+from fer_ensemble.base.progress_bar import ProgressBar
 from fer_ensemble.data.classes import order_classes
 from fer_ensemble.data.dataset import (
     CLASS_NAMES,
@@ -159,7 +159,7 @@ def _read_chosen(path, finds, bad_rows):
     kinds = {find.index: find.kind for find in finds}
     chosen = ((kinds[index], file) for index, file in enumerate(walk_files(path)) if index in kinds)
     if IMAGES in kinds.values():
-        with Progress(f"Reading {path}", f"of {len(kinds):,} images") as progress:
+        with ProgressBar(f"Reading {path}", "images", len(kinds)) as progress:
             names = [find.inner_path for find in finds]
             yield IMAGES, read_images((file for _, file in chosen), names, str(path), bad_rows, progress)
         return

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_ensemble.base.counter import Progress
+from fer_ensemble.base.progress_bar import ProgressBar
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, TRAINING
 from fer_ensemble.data.readers.archives import walk_files
 from fer_ensemble.data.readers.bad_rows import BadRows
@@ -17,7 +17,7 @@ def save(path, value, size=(48, 48), mode="L"):
 def read(folder, skip=False):
     bad_rows = BadRows(skip)
     names = ["/".join(file.parts) for file in walk_files(folder)]
-    progress = Progress("Reading", "images")
+    progress = ProgressBar("Reading", "images")
     return read_images(walk_files(folder), names, "faces", bad_rows, progress), bad_rows.found
 
 

@@ -14,11 +14,13 @@ import tempfile
 
 import atheris
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
 with atheris.instrument_imports(include=["fer_ensemble", "zipfile", "tarfile", "gzip", "csv"]):
     import csv  # noqa: F401
     import gzip
     import io
-    import tarfile
+    import tarfile  # noqa: F401
     import zipfile
 
     from fer_ensemble.base.errors import UserError
@@ -30,17 +32,11 @@ with atheris.instrument_imports(include=["fer_ensemble", "zipfile", "tarfile", "
 import numpy as np
 from PIL import Image
 
+from tests.archives import tarred, zipped
+
 FOLDER = pathlib.Path(tempfile.mkdtemp())
 ROW = " ".join(["7"] * 2304)
 CSV = f'emotion,pixels,Usage\n3,{ROW},Training\n"4","{ROW}",PublicTest\n'.encode()
-
-
-def pack(files, method=zipfile.ZIP_DEFLATED):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def make_seeds(folder):
@@ -50,14 +46,16 @@ def make_seeds(folder):
         buffer = io.BytesIO()
         Image.new("RGB", (5, 4), (9, 99, 200)).save(buffer, form)
         pictures[f"train/{form}/1.{form.lower()}"] = buffer.getvalue()
-    tar = io.BytesIO()
-    with tarfile.open(fileobj=tar, mode="w") as archive:
-        for name, content in pictures.items():
-            item = tarfile.TarInfo(name)
-            item.size = len(content)
-            archive.addfile(item, io.BytesIO(content))
-    seeds = [CSV, gzip.compress(CSV), pack(pictures), pack({"a.zip": pack({"a.csv": CSV})}), tar.getvalue()]
-    seeds += [pack({"a.csv": CSV}, method) for method in (zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)]
+    seeds = [
+        CSV,
+        gzip.compress(CSV),
+        zipped(pictures),
+        zipped({"a.zip": zipped({"a.csv": CSV})}),
+        tarred(pictures),
+    ]
+    seeds += [
+        zipped({"a.csv": CSV}, method) for method in (zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+    ]
     seeds += list(pictures.values())
     for number, content in enumerate(seeds):
         (folder / f"seed{number}").write_bytes(content)

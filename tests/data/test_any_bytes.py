@@ -3,7 +3,6 @@
 import gzip
 import io
 import pathlib
-import tarfile
 import tempfile
 import zipfile
 
@@ -22,6 +21,7 @@ from fer_ensemble.data.readers.pictures import read_picture
 from fer_ensemble.data.store import convert_inputs, is_hdf5, read_dataset
 from fer_ensemble.data.summary import describe_dataset
 from tests.any_bytes import damaged, few, within_memory
+from tests.archives import tarred, zipped
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:string or file could not be read"),  # NumPy's, of bad pixels
@@ -35,24 +35,6 @@ def picture(form="PNG", size=(9, 7), mode="RGB", **options):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), np.uint8)).convert(mode).save(
         buffer, form, **options
     )
-    return buffer.getvalue()
-
-
-def packed(files, method=zipfile.ZIP_DEFLATED):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-def tarred(files):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, content in files.items():
-            item = tarfile.TarInfo(name)
-            item.size = len(content)
-            archive.addfile(item, io.BytesIO(content))
     return buffer.getvalue()
 
 
@@ -70,10 +52,10 @@ PICTURES = {f"{split}/{label}/1.png": picture() for split in ("train", "test") f
 WHOLE = {
     "csv": CSV,
     "gz": gzip.compress(CSV),
-    "zip": packed(PICTURES),
-    "bzip2": packed({"a.csv": CSV}, zipfile.ZIP_BZIP2),
-    "lzma": packed({"a.csv": CSV}, zipfile.ZIP_LZMA),
-    "zip in zip": packed({"a.zip": packed({"a.csv": CSV})}),
+    "zip": zipped(PICTURES),
+    "bzip2": zipped({"a.csv": CSV}, zipfile.ZIP_BZIP2),
+    "lzma": zipped({"a.csv": CSV}, zipfile.ZIP_LZMA),
+    "zip in zip": zipped({"a.zip": zipped({"a.csv": CSV})}),
     "tar": tarred(PICTURES),
     "tar.gz": gzip.compress(tarred({"a.csv": CSV})),
     "h5": data_set(),
@@ -178,7 +160,7 @@ def test_a_damaged_picture_is_a_picture_or_one_error(kind, data):
 )
 def test_any_names_in_an_archive_are_a_data_set_or_one_error(files):
     files = {name: content for name, content in files.items() if name.encode("utf-8", "replace").decode() == name}
-    read(packed(files), skip=True)
+    read(zipped(files), skip=True)
     read(tarred(files), skip=True)
 
 

@@ -22,6 +22,7 @@ from fer_ensemble.data.readers import bad_rows as bad_rows_module
 from fer_ensemble.data.readers import csv_rows, unpacking
 from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.store import convert_inputs, load_dataset
+from tests.archives import zipped
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LINE = " ".join(["5"] * 2304)
@@ -29,14 +30,6 @@ CSV = f"emotion,pixels,Usage\n3,{LINE},Training\n0,{LINE},PublicTest\n"
 FACES = np.random.default_rng(0).integers(0, 256, (99, 2304))
 LONG = (CSV + "".join(f"3,{' '.join(map(str, row))},Training\n" for row in FACES)).encode()
 NOISE = " ".join(map(str, FACES[0]))
-
-
-def zipped(files, method=zipfile.ZIP_DEFLATED):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def damage(content, start=100, length=30):

@@ -1,6 +1,5 @@
 import gzip
 import io
-import tarfile
 import zipfile
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image
 from fer_ensemble.data.readers import inputs
 from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.readers.inputs import read_inputs
+from tests.archives import tarred, zipped
 
 
 def line(value):
@@ -39,15 +39,9 @@ def make(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, dict) and name.endswith(".zip"):
-            with zipfile.ZipFile(path, "w") as archive:
-                for inner, text in content.items():
-                    archive.writestr(inner, text)
+            path.write_bytes(zipped(content, zipfile.ZIP_STORED))
         elif isinstance(content, dict):
-            with tarfile.open(path, "w:gz") as archive:
-                for inner, text in content.items():
-                    item = tarfile.TarInfo(inner)
-                    item.size = len(text)
-                    archive.addfile(item, io.BytesIO(text if isinstance(text, bytes) else text.encode()))
+            path.write_bytes(tarred(content, "w:gz"))
         else:
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fer_ensemble import __version__
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.network_protocol import Network
 from fer_ensemble.commands.named_networks import SHIPPED, load_networks
@@ -18,6 +17,7 @@ from fer_ensemble.ensemble.parts import OOF, Part
 from fer_ensemble.evaluation.answers import ask, check_classes
 from fer_ensemble.evaluation.part_scores import describe_part
 from fer_ensemble.evaluation.predicted_images import describe_copies, positions_of, votes_of
+from fer_ensemble.evaluation.report_numbers import make_report
 from fer_ensemble.members.directory import MODEL
 from fer_ensemble.report.score_tables import format_report
 
@@ -106,30 +106,19 @@ def report_network(single: SingleNetwork, splits: list[str], data: str, output: 
         raise UserError(
             f"{data} must have images of PublicTest or PrivateTest, as far as --splits names them. Received: none."
         )
-    report = {
-        "version": __version__,
-        "class_names": class_names,
-        "data": {"name": data, "images": len(dataset.images), "fingerprint": dataset.fingerprint},
-        "folds": None,
-        "tta": "none",
-        "oof_tta": "none",
-        "missing": [],
-        "runs": [],
-        "members": [],
-        "networks": {single.name: single.facts},
-        "differing_settings": {},
-        "training_seconds": {},
-        "weights": {},
-        "weightings": {},
-        "calibration": None,
-        "unsure_below": single.network.unsure_below,
-        "copies": describe_copies(dataset),
-        "calibrated": bool(single.network.about.get("calibration")),
-        "splits": {
+    report = make_report(
+        class_names,
+        {"name": data, "images": len(dataset.images), "fingerprint": dataset.fingerprint},
+        [],
+        networks={single.name: single.facts},
+        unsure_below=single.network.unsure_below,
+        calibrated=bool(single.network.about.get("calibration")),
+        copies=describe_copies(dataset),
+        splits={
             name: describe_part(part, [], np.zeros(0), None, class_names, votes_of(part, dataset))
             for name, part in parts.items()
         },
-    }
+    )
     if output:
         known = dict.fromkeys(parts, dataset)
         write_result_folder(pathlib.Path(output), report, parts, known, None, False, [], {})

@@ -18,9 +18,8 @@ from fer_ensemble.ensemble.prediction_tables import (
 )
 from fer_ensemble.evaluation.part_scores import describe_part
 from fer_ensemble.evaluation.predicted_images import check_labels, describe_copies, find_data, votes_of
-from fer_ensemble.evaluation.provenance import differing_settings
+from fer_ensemble.evaluation.report_numbers import make_report
 from fer_ensemble.members.collection import Member
-from fer_ensemble.members.directory import MODEL
 from fer_ensemble.report.score_tables import format_report
 
 USAGES = {OOF: TRAINING, SPLITS[PUBLIC_TEST]: PUBLIC_TEST, SPLITS[PRIVATE_TEST]: PRIVATE_TEST}
@@ -60,38 +59,25 @@ def report_tables(
     if own_data:
         for name, part in parts.items():
             check_labels(part, dataset, name)
-    names = [member.name for member in members]
-    first = records[0]
-    report = {
-        "version": scores.get("version", ""),
-        "class_names": class_names,
-        "data": {**first["data"], "fingerprint": scores["data"]["fingerprint"]},
-        "trained_on": first["data"],
-        "folds": first["folds"],
-        "tta": scores.get("tta", "none"),
-        "oof_tta": scores.get("oof_tta", "none"),
-        "missing": [],
-        "runs": [],
-        "members": names,
-        "networks": {},
-        "differing_settings": differing_settings(records),
-        "training_seconds": {member.name: member.record["training_seconds"] for member in members},
-        "model_hashes": {member.name: member.record["files"].get(MODEL) for member in members},
-        "weights_from": scores.get("weights_from", "unknown"),
-        "weights": scores.get("weights", {}),
-        "member_weights": {name: scores.get("member_weights", {}).get(name, 0.0) for name in names},
-        "weightings": {},
-        "calibration": scores.get("calibration"),
-        "unsure_below": scores.get("unsure_below"),
-        "calibrated": bool(scores.get("calibrated")),
-        "copies": describe_copies(dataset) if own_data else None,
-        "splits": {},
-    }
+    told = ("tta", "oof_tta", "weights_from", "weights", "calibration", "unsure_below", "calibrated")
+    weights = scores.get("member_weights", {})
     known = dict.fromkeys(parts, dataset) if own_data else {}
-    for name, part in parts.items():
-        votes = votes_of(part, known.get(name))
-        described = describe_part(part, [], np.zeros(0), calibrations[name], class_names, votes)
-        report["splits"][name] = described | _noted_scores(members, name)
+    report = make_report(
+        class_names,
+        {**records[0]["data"], "fingerprint": scores["data"]["fingerprint"]},
+        members,
+        version=scores.get("version", ""),
+        **{name: scores[name] for name in told if name in scores},
+        member_weights={member.name: weights.get(member.name, 0.0) for member in members},
+        copies=describe_copies(dataset) if own_data else None,
+        splits={
+            name: describe_part(
+                part, [], np.zeros(0), calibrations[name], class_names, votes_of(part, known.get(name))
+            )
+            | _noted_scores(members, name)
+            for name, part in parts.items()
+        },
+    )
     if output:
         by_part = scores.get("calibration") and {"oof": calibrations.get(OOF), "test": _first(calibrations)}
         write_result_folder(pathlib.Path(output), report, parts, known, by_part, False, records, histories)

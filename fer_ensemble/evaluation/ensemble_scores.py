@@ -2,17 +2,15 @@
 
 import dataclasses
 
-from fer_ensemble import __version__
 from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS, Dataset
 from fer_ensemble.ensemble.choice import Choice
 from fer_ensemble.ensemble.held_out_calibration import TEST
 from fer_ensemble.ensemble.parts import OOF, sum_by_run
 from fer_ensemble.evaluation.part_scores import describe_part
 from fer_ensemble.evaluation.predicted_images import describe_copies, votes_of
-from fer_ensemble.evaluation.provenance import differing_settings
+from fer_ensemble.evaluation.report_numbers import make_report
 from fer_ensemble.evaluation.weightings import compare_weightings
 from fer_ensemble.members.collection import Member
-from fer_ensemble.members.directory import MODEL
 
 
 def describe_ensemble(
@@ -45,41 +43,34 @@ def describe_ensemble(
     class_names = members[0].record["class_names"]
     calibrations = choice.by_part
     own_data = data["fingerprint"] == members[0].record["data"]["fingerprint"]
-    report = {
-        "version": __version__,
-        "class_names": class_names,
-        "data": data,
-        "trained_on": members[0].record["data"],
-        "folds": members[0].record["folds"],
-        "tta": views,
-        "oof_tta": views if own_data else "none",
-        "missing": missing,
-        "runs": runs,
-        "members": [member.name for member in members],
-        "differing_settings": differing_settings([member.record for member in members]),
-        "training_seconds": {member.name: member.record["training_seconds"] for member in members},
-        "model_hashes": {member.name: member.record["files"].get(MODEL) for member in members},
-        "weights_from": choice.weights_from,
-        "weights": sum_by_run(oof, choice.weights),
-        "member_weights": dict(zip(oof.members, choice.weights.tolist(), strict=True)),
-        "weightings": compare_weightings(oof, public, choice.weights_from, choice.weights),
-        "calibration": calibrations and {name: dataclasses.asdict(one) for name, one in calibrations.items()},
-        "unsure_below": choice.unsure_below,
-        "copies": None if dataset is None else describe_copies(dataset),
-    }
     known = known_images(shown, dataset, own_data)
-    report["splits"] = {
-        name: describe_part(
-            parts[name],
-            runs,
-            choice.weights,
-            calibrations and calibrations[OOF if name == OOF else TEST],
-            class_names,
-            votes_of(parts[name], known.get(name)),
-        )
-        for name in shown
-    }
-    return report
+    return make_report(
+        class_names,
+        data,
+        members,
+        tta=views,
+        oof_tta=views if own_data else "none",
+        missing=missing,
+        runs=runs,
+        weights_from=choice.weights_from,
+        weights=sum_by_run(oof, choice.weights),
+        member_weights=dict(zip(oof.members, choice.weights.tolist(), strict=True)),
+        weightings=compare_weightings(oof, public, choice.weights_from, choice.weights),
+        calibration=calibrations and {name: dataclasses.asdict(one) for name, one in calibrations.items()},
+        unsure_below=choice.unsure_below,
+        copies=None if dataset is None else describe_copies(dataset),
+        splits={
+            name: describe_part(
+                parts[name],
+                runs,
+                choice.weights,
+                calibrations and calibrations[OOF if name == OOF else TEST],
+                class_names,
+                votes_of(parts[name], known.get(name)),
+            )
+            for name in shown
+        },
+    )
 
 
 def known_images(shown: list[str], dataset: Dataset | None, own_data: bool) -> dict:

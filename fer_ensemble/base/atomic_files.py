@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import hashlib
 import os
 import pathlib
@@ -24,9 +25,10 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         path: `pathlib.Path` of the file; its folder exists.
 
     Raises:
-        OSError: If it cannot be written, with the name of the file in any case.
+        OSError: If it cannot be written, with the file's name in any case; before the block if it is a folder.
     """
     path = pathlib.Path(path)
+    check_no_folder(path)
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}{path.suffix}")
     try:
         yield temporary
@@ -37,6 +39,12 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     finally:
         with contextlib.suppress(OSError):  # a folder that cannot be written has an error of its own by now
             temporary.unlink(missing_ok=True)
+
+
+def check_no_folder(path: pathlib.Path) -> None:
+    """Raises IsADirectoryError if there is a folder where a file is to be."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

@@ -1,5 +1,6 @@
-"""Telling how much memory something takes before it is tried."""
+"""Telling how much memory something takes before it is tried, and bounding it."""
 
+import contextlib
 import os
 import pathlib
 from collections.abc import Iterator
@@ -70,7 +71,34 @@ def _free_of_address_space() -> Iterator[int]:
 
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]
         if limit != resource.RLIM_INFINITY:
-            pages = int(pathlib.Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-            yield limit - pages * os.sysconf("SC_PAGE_SIZE")
+            yield limit - _address_space()
     except (ImportError, OSError, ValueError, IndexError):
         return
+
+
+def _address_space():
+    pages = int(pathlib.Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextlib.contextmanager
+def bounded_growth(size: int) -> Iterator[None]:
+    """Within the block this process may take `size` more bytes of address space: beyond, an allocation fails.
+
+    Linux only; elsewhere nothing is bounded. All threads are meant: for a moment when no other works.
+    """
+    try:
+        import resource
+
+        before = resource.getrlimit(resource.RLIMIT_AS)
+        most = _address_space() + size
+    except (ImportError, OSError):
+        yield
+        return
+    if before[0] != resource.RLIM_INFINITY:
+        most = min(most, before[0])
+    resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)

@@ -1,13 +1,17 @@
 """A network from an ONNX file that `fer-ensemble export` wrote, run by ONNX Runtime."""
 
+import functools
+import itertools
 import os
 import pathlib
+import re
 
 import numpy as np
 
 from fer_ensemble.base.cores import count_cores
 from fer_ensemble.base.errors import MissingPackageError, UserError
 from fer_ensemble.base.json_files import parse_json
+from fer_ensemble.base.memory import bounded_growth
 from fer_ensemble.classifier.given_faces import check_faces
 from fer_ensemble.members.record_shape import NUMBER, check_class_names, check_shape
 
@@ -17,6 +21,14 @@ MOST_THREADS = 1024
 MOST_BYTES = 2_000_000_000  # that ONNX, a Protocol Buffer, can have in one file
 _OPTIONAL_FIELDS = {"calibration": dict, "provenance": dict, "unsure_below": NUMBER, "version": str}
 _BATCH = 128  # faces at once: more would gain no time, and take memory
+# Bytes that computing may take, of all networks of the process together, beside their weights: a file of 500 bytes
+# can ask for any number. So it can when it is loaded, as ONNX Runtime computes then what only constants make.
+_MOST_COMPUTING = 1_000_000_000
+_MOST_LOADING, _OF_THREAD = 1_000_000_000, 16_000_000
+# What takes any time, or memory that ONNX Runtime does not count, as it stands in a file; none of ours has it.
+_UNBOUNDED = re.compile(rb'"(?:\x04(?:Loop|Scan)|\x07NonZero|\x0bSequenceMap)')
+_FUNCTIONS = 25  # the field of the file for functions: 30 that call each other twice are a thousand million nodes
+_MOST_FIELDS = 1000  # of the file; those of ours have fewer than 20
 
 
 class OnnxNetwork:
@@ -43,18 +55,24 @@ class OnnxNetwork:
         content = _read_file(path)
         if threads is not None and not 1 <= threads <= MOST_THREADS:
             raise UserError(f"`threads` must be 1 to {MOST_THREADS:,}. Received: {threads}.")
+        _check_operations(content, path)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or count_cores()
+        options.intra_op_num_threads = threads = threads or count_cores()
         # Threads that wait would take the cores from those that read pictures and search them for faces.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3  # errors alone
+        options.log_severity_level = 4  # none: errors are raised, too
+        _bound_computing()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            with bounded_growth(_MOST_LOADING + 4 * len(content) + threads * _OF_THREAD):
+                self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions have no base of their own
             raise UserError(
                 f"{path}: expected an ONNX file. Received: {len(content):,} bytes "
-                f"({str(error).splitlines()[0][:200]}). Export it again: fer-ensemble export."
+                f"({_reason(error)}). Export it again: fer-ensemble export."
             ) from error
+        self._path, self._batch = path, _BATCH
         self.about = _read_about(self._session, path)
         self.class_names = tuple(self.about["class_names"])
         self._map_shapes = [one.shape[1:] for one in self._session.get_outputs() if one.name == "class_maps"]
@@ -84,11 +102,46 @@ class OnnxNetwork:
 
     def _run(self, output, faces, shape):
         faces = check_faces(faces)
-        parts = [
-            self._session.run([output], {"faces": faces[start : start + _BATCH]})[0]
-            for start in range(0, len(faces), _BATCH)
-        ]
-        return np.concatenate(parts) if parts else np.empty((0, *shape), np.float32)
+        parts, done = [np.empty((0, *shape), np.float32)], 0
+        while done < len(faces):
+            batch = faces[done : done + self._batch]
+            try:
+                part = self._session.run([output], {"faces": batch})[0]
+            except Exception as error:  # its exceptions have no base of their own
+                if len(batch) > 1:  # what makes large pictures of the faces may have no room for so many
+                    self._batch = max(1, len(batch) // 8)
+                    continue
+                raise UserError(
+                    f"{self._path}: expected a network that computes {output} of a face in "
+                    f"{_MOST_COMPUTING / 1e6:,.0f} MB. Received: {_reason(error)}. Export it again: "
+                    "fer-ensemble export."
+                ) from error
+            if part.shape != (len(batch), *shape) or not np.isfinite(part).all():
+                raise UserError(
+                    f"{self._path}: expected {output} of shape {(len(batch), *shape)}, finite. Received: shape "
+                    f"{part.shape}{'' if np.isfinite(part).all() else ', not finite'}. Export it again: "
+                    "fer-ensemble export."
+                )
+            parts.append(part)
+            done += len(batch)
+        return np.concatenate(parts)
+
+
+@functools.cache
+def _bound_computing():
+    import onnxruntime
+
+    onnxruntime.create_and_register_allocator(
+        onnxruntime.OrtMemoryInfo(
+            "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+        ),
+        onnxruntime.OrtArenaCfg({"max_mem": _MOST_COMPUTING}),
+    )
+
+
+def _reason(error):
+    # ONNX Runtime says first where in its source it happened.
+    return " ".join(str(error).split()).rpartition("*) ")[2][-200:]
 
 
 def _read_file(path):
@@ -98,6 +151,48 @@ def _read_file(path):
     if size > MOST_BYTES:
         raise UserError(f"{path}: expected an ONNX file of at most {MOST_BYTES:,} bytes. Received: {size:,}.")
     return path.read_bytes()
+
+
+def _check_operations(content, path):
+    found = _UNBOUNDED.search(content)
+    fields = list(itertools.islice(_list_fields(content), _MOST_FIELDS))
+    if found or _FUNCTIONS in fields or len(fields) == _MOST_FIELDS:
+        what = f"the operation {found[0][2:].decode()}" if found else "functions"
+        raise UserError(
+            f"{path}: expected a network as fer-ensemble export writes it. Received: one with {what}, for which "
+            "there is no bound of time and memory. Export it again."
+        )
+
+
+def _list_fields(content):
+    """Yields the numbers of a Protocol Buffer's outermost fields, as far as it is one."""
+    at = 0
+
+    def take_number():
+        nonlocal at
+        number = shift = 0
+        while at < len(content) and shift < 70:
+            byte, at = content[at], at + 1
+            number |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+        return number
+
+    while at < len(content):
+        field, kind = divmod(take_number(), 8)
+        if not field:
+            return
+        yield field
+        if kind == 0:
+            take_number()
+        elif kind in (1, 5):  # 8 or 4 bytes
+            at += 8 if kind == 1 else 4
+        elif kind == 2:
+            length = take_number()
+            at += length
+        else:
+            return
 
 
 def _read_about(session, path):

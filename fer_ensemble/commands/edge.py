@@ -28,6 +28,7 @@ _FOLDER = " - there must be a folder, but is something else: choose another plac
 _ADVICE = {
     errno.EEXIST: _FOLDER,
     errno.ENOTDIR: _FOLDER,
+    errno.EISDIR: " - there must be a file, but is a folder: move it elsewhere, or name a file",
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EFBIG: _FULL,

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from fer_ensemble.base.atomic_files import hash_file, write_text
+from fer_ensemble.base.atomic_files import check_no_folder, hash_file, write_text
 from fer_ensemble.ensemble import ensemble_file
 from fer_ensemble.ensemble.held_out_calibration import TEST
 from fer_ensemble.ensemble.parts import OOF
@@ -18,6 +18,8 @@ from fer_ensemble.report.result_page import format_html
 from fer_ensemble.report.robustness_section import format_robustness
 from fer_ensemble.report.score_tables import TITLES
 from fer_ensemble.scoring.comparisons import compare_pairs
+
+_FILES = ("report.html", "predictions.csv", "oof.csv", "likely_wrong_labels.csv", "comparisons.csv", "scores.json")
 
 
 def write_result_folder(
@@ -47,6 +49,8 @@ def write_result_folder(
     """
     by_part = calibrations and {name: calibrations[OOF if name == OOF else TEST] for name in parts}
     output.mkdir(parents=True, exist_ok=True)
+    for name in (*_FILES, *(f"confusion_{part}.{suffix}" for part in parts for suffix in ("csv", "png"))):
+        check_no_folder(output / name)  # before any of them is written
     pairs = {name: compare_pairs(correctness(part, report["runs"])) for name, part in parts.items()}
     write_results(output, report, parts, pairs, by_part if calibrate else None)
     galleries = []

@@ -1,5 +1,12 @@
 """What each command does first: nothing that is imported here takes time, so that a stop signal finds it ready."""
 
+import _signal  # at hand at once, as `signal` is not
+
+# Until there is a handler of ours, Ctrl-C ends the process without a word, as SIGTERM does. Python's own would
+# show a traceback.
+if _signal.getsignal(_signal.SIGINT) is not _signal.SIG_IGN:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
 import sys
 
 from fer_ensemble.base import stop_signals

@@ -28,6 +28,7 @@ HISTORY = "history.csv"
 STATE = "state.npz"  # what an interrupted training goes on from
 PROGRESS = "progress.json"
 FAILURE = "failure.json"  # why the last training ended without being complete
+UNFINISHED = (STATE, PROGRESS, FAILURE, HISTORY, MODEL, PREDICTIONS)  # the files of a training, but for the record
 MOST_HISTORY_BYTES = 64 << 20  # an epoch takes 60
 
 

@@ -4,7 +4,9 @@ import contextlib
 import pathlib
 from collections.abc import Iterator
 
+from fer_ensemble.base.atomic_files import check_no_folder
 from fer_ensemble.base.errors import HeldError
+from fer_ensemble.members.directory import RECORD, UNFINISHED
 from fer_ensemble.members.notes import describe_holder, read_progress
 from fer_ensemble.members.replacement import work_folder
 
@@ -22,10 +24,13 @@ def held(folder: pathlib.Path) -> Iterator[None]:
 
     Raises:
         HeldError: If another process holds it.
+        IsADirectoryError: If a folder is in the place of one of its files: it would be found when all is computed.
     """
     import filelock
 
     folder.mkdir(parents=True, exist_ok=True)
+    for name in (LOCK, RECORD, *UNFINISHED):
+        check_no_folder(folder / name)
     lock = filelock.FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=1)  # `is_held` holds it, too, for an instant

@@ -3,16 +3,7 @@
 import pathlib
 import shutil
 
-from fer_ensemble.members.directory import (
-    FAILURE,
-    HISTORY,
-    MODEL,
-    PREDICTIONS,
-    PROGRESS,
-    RECORD,
-    STATE,
-    is_complete,
-)
+from fer_ensemble.members.directory import RECORD, UNFINISHED, is_complete
 
 NEW = "new"  # folder, in a complete member's, of the training that is to replace it
 
@@ -33,7 +24,7 @@ def begin_afresh(folder: pathlib.Path) -> None:
         shutil.rmtree(folder / NEW, ignore_errors=True)
         (folder / NEW).mkdir()
         return
-    for name in (STATE, PROGRESS, FAILURE, HISTORY, MODEL, PREDICTIONS):
+    for name in UNFINISHED:
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / "tensorboard", ignore_errors=True)
 

@@ -122,3 +122,10 @@ def test_a_folder_takes_the_place_of_another(folders, exchange, monkeypatch):
     old.rename(new)
     atomic_files.replace_folder(new, old)  # there is none
     assert names(old.parent) == ["old"] and (old / "file").read_text() == "new"
+
+
+def test_a_folder_in_its_place_is_told_before_the_work_is_done(tmp_path):
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"report\.html'"), replacing(tmp_path / "report.html"):
+        raise AssertionError("begun")
+    assert names(tmp_path) == ["report.html"]

@@ -6,29 +6,35 @@ import numpy as np
 import pytest
 
 onnx = pytest.importorskip("onnx", reason="makes the ONNX files of these tests")
-from onnx import TensorProto, helper  # noqa: E402 - after the question whether it is there
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402 - after the question whether it is there
 
 # The darker a face, the more it is "dark": logits are (0, mean grey / 255).
 CLASSES = ("dark", "light")
 
 
-def write_onnx(path, metadata=None, key="fer_ensemble"):
-    """Writes the tiny network; `metadata` changes entries of its JSON, or drops them where None."""
+def write_onnx(path, metadata=None, key="fer_ensemble", nodes=(), constants=(), functions=()):
+    """Writes the tiny network; `metadata` changes entries of its JSON, or drops them where None.
+
+    Further `nodes`, with their `constants` (arrays by name) and `functions`, make `more`, added to the sums.
+    """
     weights = np.zeros((48 * 48, 2), np.float32)
     weights[:, 1] = 1 / (255 * 48 * 48)
     graph = helper.make_graph(
         [
             helper.make_node("Cast", ["faces"], ["grey"], to=TensorProto.FLOAT),
             helper.make_node("Flatten", ["grey"], ["pixels"]),
-            helper.make_node("MatMul", ["pixels", "weights"], ["logits"]),
+            helper.make_node("MatMul", ["pixels", "weights"], ["sums" if nodes else "logits"]),
+            *nodes,
+            *([helper.make_node("Add", ["sums", "more"], ["logits"])] if nodes else ()),
             helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
         ],
         "tiny",
         [helper.make_tensor_value_info("faces", TensorProto.UINT8, ["n", 48, 48])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 2])],
-        [helper.make_tensor("weights", TensorProto.FLOAT, weights.shape, weights.tobytes(), raw=True)],
+        [numpy_helper.from_array(array, name) for name, array in {"weights": weights, **dict(constants)}.items()],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, functions=functions)
     model.ir_version = 8
     about = {"format_version": 1, "class_names": list(CLASSES), "unsure_below": 0.6, **(metadata or {})}
     about = {name: value for name, value in about.items() if value is not None}

@@ -1,8 +1,10 @@
 import concurrent.futures
 import os
+import sys
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.network_protocol import Network
@@ -99,3 +101,112 @@ def test_what_might_never_end_or_is_too_large_is_not_read(tmp_path):
     for path, message in (("/dev/zero", "a folder, pipe or device"), (tmp_path / "large.onnx", "3,000,000,000")):
         with pytest.raises(UserError, match=rf"expected an ONNX file.* Received: {message}"):
             OnnxNetwork(path)
+
+
+def node(operation, inputs, *outputs, **attributes):
+    return helper.make_node(operation, inputs.split(), outputs, **attributes)
+
+
+def loop(operation):
+    number, condition = (helper.make_tensor_value_info(*one, []) for one in (("i", 7), ("c", TensorProto.BOOL)))
+    value, same = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("v", "w"))
+    body = [node("Identity", "c", "d"), node("Identity", "v", "w")]
+    ends = [helper.make_tensor_value_info("d", TensorProto.BOOL, []), same]
+    graph = helper.make_graph(body, "body", [number, condition, value], ends)
+    return [node(operation, "times always one", "more", body=graph)]
+
+
+def call_twice(depth):
+    """Functions that call each other twice: 2**depth nodes."""
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    inner = {"op_type": "Neg"}
+    functions = []
+    for level in range(depth):
+        inner = {"op_type": f"f{level - 1}", "domain": "own"} if level else inner
+        nodes = [helper.make_node(inputs=[a], outputs=[b], **inner) for a, b in ("xy", "yz")]
+        functions.append(helper.make_function("own", f"f{level}", ["x"], ["z"], nodes, opsets))
+    return [node(f"f{depth - 1}", "one", "more", domain="own")], functions
+
+
+def sizes(*numbers):
+    return np.array(numbers, np.int64)
+
+
+MEAN = node("ReduceMean", "large", "more", keepdims=0)
+ONE = np.ones((1, 1), np.float32)
+MANY = [node("Expand", "one size", f"large{i}") for i in range(15)]  # computed when it is loaded
+# Of a file of 1 KB: nodes, constants, functions.
+GREEDY = {
+    "ConstantOfShape": ([node("ConstantOfShape", "size", "large"), MEAN], {"size": sizes(3_000_000_000)}, ()),
+    "Expand": ([node("Expand", "sums size", "large"), MEAN], {"size": sizes(1_500_000_000, 1, 1)}, ()),
+    "Pad": ([node("Pad", "sums size", "large"), MEAN], {"size": sizes(0, 0, 0, 3_000_000_000)}, ()),
+    "constants": (
+        [*MANY, node("Sum", " ".join(one.output[0] for one in MANY), "large"), MEAN],
+        {"one": ONE, "size": sizes(1, 200_000_000)},
+        (),
+    ),
+    "NonZero": (
+        [
+            node("Expand", "faces size", "many"),
+            node("NonZero", "many", "places"),
+            node("Cast", "places", "large", to=1),
+            MEAN,
+        ],
+        {"size": sizes(400_000, 1, 48, 48)},
+        (),
+    ),
+    "Loop": (loop("Loop"), {"one": ONE, "times": np.array(2**62), "always": np.array(True)}, ()),
+    "functions": (call_twice(30)[0], {"one": ONE}, call_twice(30)[1]),
+}
+MEASURE = """
+import resource, sys
+import numpy as np
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.classifier.onnx_network import OnnxNetwork
+try:
+    OnnxNetwork(sys.argv[1]).predict(np.ones((200, 48, 48), np.uint8))
+except UserError as error:
+    print("error:", error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000, "MB")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds what loading takes")
+@pytest.mark.parametrize("case", GREEDY)
+def test_a_small_file_that_asks_for_much_memory_or_time_is_told(case, write_network, python):
+    nodes, constants, functions = GREEDY[case]
+    path = write_network("greedy.onnx", nodes=nodes, constants=constants, functions=functions)
+    error, peak = python("-c", MEASURE, path).stdout.splitlines()
+    assert error.startswith(f"error: {path}: expected ") and "xport it again" in error
+    assert int(peak.split()[0]) < 1500
+
+
+def test_a_network_that_enlarges_the_faces_takes_fewer_at_once(write_network, python):
+    # 19 MB a face: 128 of them would be 2.4 GB.
+    nodes = [
+        node("Reshape", "pixels face", "grey4"),
+        node("Resize", "grey4 nothing scales", "large"),
+        node("ReduceMean", "large", "means", axes=[1, 2, 3], keepdims=0),
+        node("Reshape", "means column", "more"),
+    ]
+    scales = np.array([1, 1, 45, 45], np.float32)
+    constants = {"face": sizes(-1, 1, 48, 48), "nothing": np.zeros(0, np.float32), "scales": scales}
+    path = write_network(nodes=nodes, constants={**constants, "column": sizes(-1, 1)})
+    (peak,) = python("-c", MEASURE, path).stdout.splitlines()
+    assert int(peak.split()[0]) < 1500
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "message"),
+    [
+        ([node("Log", "nought", "more")], {"nought": np.zeros((1, 2), np.float32) - 1}, "not finite"),
+        ([node("ReduceMax", "sums", "least", axes=[0]), node("Expand", "least two", "more")], {}, "Received"),
+    ],
+    ids=["no numbers", "more rows than faces"],
+)
+def test_answers_that_are_no_probabilities_are_told(nodes, constants, message, write_network):
+    path = write_network(nodes=nodes, constants={"two": sizes(2, 2), **constants})
+    with pytest.raises(
+        UserError, match=rf"tiny\.onnx: expected probabilities of shape \(1, 2\), finite.*{message}"
+    ):
+        OnnxNetwork(path).predict(np.ones((1, 48, 48), np.uint8))

@@ -44,6 +44,12 @@ def test_a_signal_during_the_imports_is_told_in_one_line(module, number):
     assert errors == f"model_train.py: stopped by {signal.Signals(number).name}\n"
 
 
+def test_ctrl_c_before_there_is_a_handler_shows_no_traceback():
+    process = start("-c", AT_IMPORT.format(module="fer_ensemble.base.stop_signals", number=int(signal.SIGINT)))
+    assert process.communicate(timeout=PATIENCE) == ("", "")
+    assert process.returncode == -signal.SIGINT
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("module", ["h5py", "keras", "tensorflow", "numpy.linalg"])
 def test_a_signal_during_the_imports_of_the_work_is_told_in_one_line(module, tmp_path):

@@ -286,6 +286,13 @@ def test_damaged_records_and_histories_are_told_before_anything_is_written(case,
     expect_one_line(ensemble, message, "exp_1/cnn_0")
 
 
+def test_a_folder_in_the_place_of_a_result_is_told_before_any_is_written(ensemble, tmp_path):
+    (tmp_path / "out" / "report.html").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError, match=r"out/report\.html"):
+        predict(ensemble, output=str(tmp_path / "out"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
+
+
 def expect_one_line(folder, message, member, **options):
     before = list_files(folder)
     with pytest.raises(UserError) as told:

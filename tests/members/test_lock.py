@@ -27,6 +27,13 @@ def test_a_member_is_held_by_one_at_a_time(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("name", [lock.LOCK, "member.json", "model.keras", "history.csv"])
+def test_a_folder_in_the_place_of_a_file_is_told_before_anything_is_computed(name, tmp_path):
+    (tmp_path / name).mkdir()
+    with pytest.raises(IsADirectoryError, match=rf"/{name}'"), lock.held(tmp_path):
+        raise AssertionError("held")
+
+
 def test_whether_it_is_held_is_asked_of_the_lock_and_disturbs_nobody(tmp_path):
     assert not lock.is_held(tmp_path)
     with lock.held(tmp_path):

@@ -1,6 +1,7 @@
 """From the files that people have to arrays: which file is what, and how they belong together."""
 
 import collections
+import contextlib
 import dataclasses
 import pathlib
 
@@ -19,7 +20,7 @@ from fer_ensemble.data.dataset import (
     UNLABELLED,
     VOTE_NAMES,
 )
-from fer_ensemble.data.readers.archives import walk_files
+from fer_ensemble.data.readers.archives import list_files, walk_files
 from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.readers.csv_files import label_column, read_faces
 from fer_ensemble.data.readers.csv_rows import split_header
@@ -49,6 +50,17 @@ class _Find:
     inner_path: str
 
 
+# What is packed in a way that we do not read: how it begins, and what unpacks it.
+_PACKED = {
+    b"\xfd7zXZ\0": ("xz", "xz -d"),
+    b"BZh": ("bzip2", "bzip2 -d"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "zstd -d"),
+    b"\x04\x22\x4d\x18": ("lz4", "lz4 -d"),
+    b"7z\xbc\xaf\x27\x1c": ("7-Zip", "7z x"),
+    b"Rar!\x1a\x07": ("RAR", "unrar x"),
+}
+
+
 def read_inputs(paths: list[pathlib.Path], bad_rows: BadRows) -> tuple[Faces, np.ndarray | None]:
     """Reads one data set from the given files, folders and archives.
 
@@ -69,14 +81,13 @@ def read_inputs(paths: list[pathlib.Path], bad_rows: BadRows) -> tuple[Faces, np
         FileNotFoundError: If there is no such path.
         UserError: If an input is nothing we know, or the inputs do not belong together.
     """
-    choice = {}
-    for path in paths:
-        choice[path] = _choose_files(path)
-    _check_together([find for finds in choice.values() for find in finds])
     parts = collections.defaultdict(list)
-    for path, finds in choice.items():
-        for kind, part in _read_chosen(path, finds, bad_rows):
-            parts[kind].append(part)
+    with _unchanged(paths):
+        choice = {path: _choose_files(path) for path in paths}
+        _check_together([find for finds in choice.values() for find in finds])
+        for path, finds in choice.items():
+            for kind, part in _read_chosen(path, finds, bad_rows):
+                parts[kind].append(part)
     faces = _put_together(parts)
     if not faces.row_count:
         raise UserError(f"{faces.name}: expected at least one row below the header. Received: none.")
@@ -88,6 +99,36 @@ def read_inputs(paths: list[pathlib.Path], bad_rows: BadRows) -> tuple[Faces, np
             "Add the folders or rows of the others."
         )
     return faces, _match_votes(parts[VOTES][0], faces) if parts[VOTES] else None
+
+
+@contextlib.contextmanager
+def _unchanged(paths):
+    """Raises UserError if one of the paths was written to within the block, whatever else that led to."""
+    before = {path: _describe_state(path) for path in paths}
+    failure = None
+    try:
+        yield
+    except Exception as error:
+        failure = error
+    for path, state in before.items():
+        if _describe_state(path) != state:
+            raise UserError(
+                f"{path}: expected what stays as it is while it is read. Received: what was changed meanwhile. "
+                "Give it again when whatever writes it has ended."
+            ) from failure
+    if failure:
+        raise failure
+
+
+def _describe_state(path):
+    """Returns what tells whether a file was written to, or what is in a folder."""
+    if path.is_dir():
+        return [_describe_state(path / inner) for inner in list_files(path)]
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _choose_files(path):
@@ -130,6 +171,9 @@ def _recognise(file):
 def _describe(head):
     if not head:
         return "empty"
+    for magic, (name, command) in _PACKED.items():
+        if head.startswith(magic):
+            return f"packed by {name}: unpack it first, as by `{command}`"
     if b"\0" in head:
         return "binary"
     line = head.split(b"\n", 1)[0].strip()

@@ -1,11 +1,16 @@
+import bz2
 import gzip
 import io
+import lzma
+import os
+import pathlib
 import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.readers import inputs
 from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.readers.inputs import read_inputs
@@ -203,3 +208,58 @@ def test_inputs_that_do_not_belong_together_are_an_error(make):
 def test_nothing_but_bad_rows_is_an_error(make):
     with pytest.raises(ValueError, match=r"expected at least one good row\. Received: 1 bad ones"):
         read(make("x.csv", f"pixels,Usage\n{line(999)},Training\n"), skip=True)
+
+
+@pytest.mark.parametrize(
+    ("pack", "name"), [(lzma.compress, "xz"), (bz2.compress, "bzip2"), (lambda content: b"Rar!\x1a\x07\0", "RAR")]
+)
+def test_what_is_packed_in_another_way_is_told_with_what_unpacks_it(pack, name, make):
+    path = make("fer2013.csv.packed", pack(WHOLE.encode()))
+    with pytest.raises(UserError, match=rf"fer2013.csv.packed .packed by {name}: unpack it first, as by `"):
+        read_inputs([path], BadRows())
+
+
+def append_row(path):
+    with path.open("a") as file:
+        file.write(f"3,{line(4)},Training\n")
+
+
+CHANGES = {
+    "longer": append_row,
+    "cut": lambda path: os.truncate(path, 5000),
+    "empty": lambda path: path.write_text(""),
+    "removed": pathlib.Path.unlink,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("moment", ["_choose_files", "read_faces"])
+def test_a_file_that_changes_while_it_is_read_is_told(change, moment, make, monkeypatch):
+    path = make("faces.csv", WHOLE.encode())
+    step = getattr(inputs, moment)
+
+    def step_and_change(*arguments):
+        done = step(*arguments)
+        CHANGES[change](path)
+        return done
+
+    monkeypatch.setattr(inputs, moment, step_and_change)
+    with pytest.raises(
+        UserError, match=r"faces\.csv: expected what stays as it is while it is read\. Received: what"
+    ):
+        read_inputs([path], BadRows())
+
+
+def test_a_folder_that_grows_while_it_is_read_is_told(make, monkeypatch):
+    for name in ("happy/2.png", "sad/3.png"):
+        path = make(f"faces/{name}", png(1)).parents[1]
+    choose = inputs._choose_files
+
+    def choose_and_add(path):
+        found = choose(path)
+        make("faces/happy/1.png", png(2))
+        return found
+
+    monkeypatch.setattr(inputs, "_choose_files", choose_and_add)
+    with pytest.raises(UserError, match=r"faces: expected what stays as it is while it is read\."):
+        read_inputs([path], BadRows())

@@ -112,9 +112,10 @@ class Sweep:
                 self._study.let_go()
                 if interrupted.error:
                     raise interrupted.error from None
-                self._end(self._study, self._study.trials[interrupted.number])
+                self._end(self._study, self._study.trials[self._number])
 
     def _work_on(self, trial: optuna.Trial) -> float:
+        self._number = trial.number
         self._display.begin(trial)
         try:
             settings = choose_settings(self._settings, self._variations, trial.params)
@@ -127,13 +128,8 @@ class Sweep:
         except optuna.TrialPruned:
             forget_state(members)
             raise
-        except TrialInterrupted as interrupted:
-            interrupted.number = trial.number
-            raise
         except OSError as error:  # Optuna would take it for the trial's
-            interrupted = TrialInterrupted()
-            interrupted.number, interrupted.error = trial.number, error
-            raise interrupted from error
+            raise TrialInterrupted(error) from error
         except (TrialFailed, UserError) as error:
             trial.set_user_attr(ERROR, " ".join(str(error).split()))
             raise

@@ -34,13 +34,13 @@ class TrialFailed(Exception):
 class TrialInterrupted(BaseException):
     """A trial is to go on later. As a stop signal it is no `Exception`: Optuna leaves the trial as it is.
 
-    Attributes:
-        number: Of the trial; set by whoever knows.
+    Args:
         error: The `OSError` that ends the sweep until it is mended, as of a full disk; None: others go on with it.
     """
 
-    number: int
-    error: OSError | None = None
+    def __init__(self, error: OSError | None = None):
+        super().__init__(error)
+        self.error = error
 
 
 def choose_settings(settings: TrainingSettings, variations: Sequence[str], params: dict) -> TrainingSettings:
@@ -96,7 +96,7 @@ def train_trial(members: list[PlannedMember], options: TrainingOptions, watchers
     def watch_all(runs):
         for run in runs:  # with one of the members, the whole trial
             if run.exit_code in GOES_ON:
-                raise TrialInterrupted(run.job.name)
+                raise TrialInterrupted
             if run.exit_code is not None and not directory.is_complete(folders[run.job.name]):
                 _check_disk(folders[run.job.name])
                 raise TrialFailed(_explain(run, folders[run.job.name]))

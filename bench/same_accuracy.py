@@ -19,7 +19,8 @@ from absl import flags
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fer_ensemble.commands.edge import define_flags, run, settings_from_flags
-from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import FOLDS, TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 define_flags(TrainingSettings)
 define_flags(TrainingOptions)

@@ -14,7 +14,8 @@ from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import CLASS_NAMES, PRIVATE_TEST, PUBLIC_TEST, SPLITS, TRAINING, UNLABELLED
 from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.store import convert_inputs, write_dataset
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 # What a shell in the background or nohup has us ignore, the processes that the tests start would ignore, too; what
 # we handle, by doing nothing, they do not inherit.

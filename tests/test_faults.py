@@ -10,7 +10,8 @@ import pytest
 from fer_ensemble.members import directory, notes
 from fer_ensemble.training.learning_rate_search import run_range_test
 from fer_ensemble.training.member import train_member
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 SIZE = 8 << 20
 FLAGS = ["--width=4", "--input_size=16", "--epochs=2", "--batch_size=12", "--optimizer=sgd"]

@@ -17,7 +17,8 @@ from fer_ensemble.data.readers.faces import GrowingImages
 from fer_ensemble.data.contents import select_classes
 from fer_ensemble.data.store import read_dataset
 from fer_ensemble.training.member import train_member
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 import filelock, numpy as np
 
 path, experiments = sys.argv[1:]

@@ -7,7 +7,8 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.members.directory import member_name
 from fer_ensemble.report.csv_tables import write_csv
 from fer_ensemble.report.learning_rate_plot import draw_range_test
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 FOLDER = "learning_rate"  # in that of the experiments, beside the members' exp_<fold>
 REACH = 0.05  # share of the steps, on either side, that a loss is averaged and its slope measured over

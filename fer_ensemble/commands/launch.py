@@ -54,7 +54,8 @@ from fer_ensemble.launch.status import show_status
 from fer_ensemble.launch.submission import LOGS, array_name, submit_members
 from fer_ensemble.launch.workers import find_gpus, worker_environments
 from fer_ensemble.members.directory import is_complete, member_folder, run_name
-from fer_ensemble.training.settings import FOLDS, RUNS, TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 from fer_ensemble.training.variations import VARY_HELP
 
 SAMPLE_FLAGS = pathlib.Path(__file__).parents[1] / "assets" / "sample.flags"

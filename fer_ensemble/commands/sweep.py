@@ -29,7 +29,8 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.commands import edge
 from fer_ensemble.launch.plan import parse_folds
 from fer_ensemble.sweep.sweep_options import SweepOptions
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 from fer_ensemble.training.variations import VARY_HELP
 
 

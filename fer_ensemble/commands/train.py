@@ -19,7 +19,8 @@ from absl import flags
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.commands import edge
-from fer_ensemble.training.settings import RangeTestOptions, TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import RangeTestOptions, TrainingOptions
 from fer_ensemble.training.variations import VARY_HELP, vary_settings
 
 

@@ -15,15 +15,9 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import Dataset
 from fer_ensemble.data.fold_names import Fold, parse_fold
 from fer_ensemble.members import directory, replacement
-from fer_ensemble.training.settings import (
-    FOLDS,
-    RUNS,
-    TrainingOptions,
-    TrainingSettings,
-    check_start,
-    list_differences,
-)
+from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings, check_start, list_differences
 from fer_ensemble.training.targets import NO_VOTES
+from fer_ensemble.training.training_options import TrainingOptions
 from fer_ensemble.training.variations import vary_settings
 
 _ABOVE = pathlib.Path(__file__).resolve().parents[2]

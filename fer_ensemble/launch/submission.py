@@ -14,7 +14,8 @@ import shlex
 from fer_ensemble.launch.plan import PlannedMember, discard_members, ensemble_folds, module_path, training_command
 from fer_ensemble.launch.slurm import BatchJob, Request, cancel_waiting, find_queued
 from fer_ensemble.members.directory import is_complete, member_folder
-from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import FOLDS, TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 TASK_SCRIPT = pathlib.Path(__file__).with_name("slurm_task.sh")
 LOGS = "slurm"  # folder, in that of the experiments, of what SLURM has to say itself, and of the predictions' logs

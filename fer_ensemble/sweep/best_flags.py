@@ -7,7 +7,8 @@ from optuna.trial import FrozenTrial
 
 from fer_ensemble.base.atomic_files import write_text
 from fer_ensemble.sweep.trial_table import flag_value, format_params
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 BEST_FLAGS = "best.flags"
 

@@ -30,7 +30,8 @@ from fer_ensemble.sweep.trial import (
 )
 from fer_ensemble.sweep.trial_display import TrialDisplay
 from fer_ensemble.sweep.trial_table import find_best, flag_value, format_trials, tabulate_trials
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 # So many of this process in a row, and it is not the values that are to blame.
 FAILURES = 3

@@ -18,7 +18,8 @@ from fer_ensemble.members import directory, notes
 from fer_ensemble.members.predictions import read_predictions
 from fer_ensemble.scoring.metrics import score
 from fer_ensemble.sweep.sweep_options import OBJECTIVES
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 from fer_ensemble.training.variations import vary_settings
 
 _SPARE_BYTES = 1 << 20  # a disk that has not even that is full

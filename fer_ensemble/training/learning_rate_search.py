@@ -14,9 +14,10 @@ from fer_ensemble.training.network import TrainingNetwork
 from fer_ensemble.training.optimizers import build_optimizer
 from fer_ensemble.training.pretrained import find_pretrained, load_pretrained
 from fer_ensemble.training.schedules import Exponential
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.splits import split_training
 from fer_ensemble.training.targets import choose_targets
+from fer_ensemble.training.training_options import TrainingOptions
 
 LOWEST, HIGHEST = 1e-6, 10.0  # learning rates
 RECENT_STEPS = 5  # whose mean loss tells whether it diverges

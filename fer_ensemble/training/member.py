@@ -18,11 +18,12 @@ from fer_ensemble.data.store import load_dataset, resolve_dataset
 from fer_ensemble.members import directory, lock, notes, replacement
 from fer_ensemble.scoring.metrics import loss_and_accuracy
 from fer_ensemble.training.determinism import make_deterministic
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings, check_start, list_differences
+from fer_ensemble.training.settings import TrainingSettings, check_start, list_differences
 from fer_ensemble.training.splits import split_training
 from fer_ensemble.training.state import describe_position, read_notes
 from fer_ensemble.training.targets import choose_targets
 from fer_ensemble.training.teacher import ask_teacher
+from fer_ensemble.training.training_options import TrainingOptions
 
 # What a complete member has no use for.
 LEFT_BEHIND = (directory.STATE, directory.PROGRESS, directory.FAILURE)

@@ -7,7 +7,8 @@ import textwrap
 
 import pytest
 
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 
 def make_command(folder, body):
@@ -140,7 +141,8 @@ def test_flags_borrow_the_defaults_and_change_one_by_one(python):
     code = """
 from absl import flags
 from fer_ensemble.commands.edge import settings_from_flags
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 from fer_ensemble.commands import train
 train.define_flags()
 flags.FLAGS(["train"])

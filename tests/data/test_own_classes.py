@@ -94,7 +94,7 @@ def test_a_folder_of_some_of_the_seven_has_all_seven_classes(tmp_path):
 @pytest.mark.slow
 def test_members_are_trained_on_own_classes_scored_and_reported(folder, tmp_path, tiny_settings, python):
     from fer_ensemble.training.member import train_member
-    from fer_ensemble.training.settings import TrainingOptions
+    from fer_ensemble.training.training_options import TrainingOptions
 
     for fold in range(4):
         settings = dataclasses.replace(tiny_settings, fold=fold, epochs=2)

@@ -6,7 +6,8 @@ import pytest
 from fer_ensemble.launch.display import Display, MemberTime, estimate_seconds_left
 from fer_ensemble.launch.local import Job, run_jobs
 from fer_ensemble.launch.plan import plan_members
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 
 def test_while_nothing_is_known_there_is_no_estimate():

@@ -16,7 +16,8 @@ from fer_ensemble.launch.plan import (
     prediction_command,
     training_command,
 )
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 RUNS = [("cnn", 0), ("cnn", 1), ("resnet", 0), ("resnet", 1)]
 

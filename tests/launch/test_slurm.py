@@ -10,7 +10,8 @@ from fer_ensemble.launch import slurm
 from fer_ensemble.launch.plan import plan_members
 from fer_ensemble.launch.slurm import BatchJob, parse_queue, read_request, split_arguments
 from fer_ensemble.launch.submission import array_name, make_array, make_prediction, task_number
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 OURS = {"data", "epochs", "dry_run"}

@@ -18,7 +18,8 @@ from fer_ensemble.sweep.trial import (
     plan_trial,
     train_trial,
 )
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -13,7 +13,8 @@ from fer_ensemble.sweep.search_ranges import parse_search
 from fer_ensemble.sweep.shared_study import open_study, trial_folder
 from fer_ensemble.sweep.trial_display import estimate_seconds_left
 from fer_ensemble.sweep.trial_table import find_best, format_trials, tabulate_trials
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 BEGAN = datetime.datetime(2026, 1, 2)
 # State, value, and seconds from beginning to end. Nobody works on the last.

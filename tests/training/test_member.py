@@ -25,8 +25,9 @@ from fer_ensemble.members import directory, lock, replacement
 from fer_ensemble.members.predictions import read_predictions
 from fer_ensemble.training.history import HISTORY_COLUMNS
 from fer_ensemble.training.member import member_seed, train_member
-from fer_ensemble.training.settings import FOLDS, TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import FOLDS, TrainingSettings
 from fer_ensemble.training.splits import split_training
+from fer_ensemble.training.training_options import TrainingOptions
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPLETE = {"member.json", "model.keras", "predictions.h5", "history.csv", "lock"}

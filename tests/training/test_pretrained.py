@@ -19,7 +19,8 @@ from fer_ensemble.models import add_softmax, build_model
 from fer_ensemble.models.transfer import weighted_layers
 from fer_ensemble.training.member import train_member
 from fer_ensemble.training.pretrained import find_pretrained, load_pretrained, may_know_held_out
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TINY = {"width": 4, "input_size": 16, "precision": "float32", "epochs": 1, "batch_size": 12, "validate_every": 0}

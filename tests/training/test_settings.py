@@ -4,13 +4,8 @@ import math
 import pytest
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.training.settings import (
-    FOLDS,
-    TrainingOptions,
-    TrainingSettings,
-    list_differences,
-    parse_milestones,
-)
+from fer_ensemble.training.settings import FOLDS, TrainingSettings, list_differences, parse_milestones
+from fer_ensemble.training.training_options import TrainingOptions
 
 # Each limit of each field: a value just beyond it, and what the message says of it.
 LIMITS = [

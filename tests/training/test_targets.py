@@ -10,8 +10,9 @@ from fer_ensemble.data.store import write_dataset
 from fer_ensemble.members.predictions import read_predictions
 from fer_ensemble.training.batches import TrainingBatches
 from fer_ensemble.training.member import train_member
-from fer_ensemble.training.settings import TrainingOptions, TrainingSettings
+from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.targets import choose_targets, class_weights
+from fer_ensemble.training.training_options import TrainingOptions
 
 LABELS = np.array([0] * 16 + [1] * 4 + [2] * 4)
 CLASSES = ("happy", "surprise", "neutral")

@@ -12,9 +12,9 @@ from fer_ensemble.data.store import load_dataset
 from fer_ensemble.members.directory import member_folder
 from fer_ensemble.members.predictions import read_predictions
 from fer_ensemble.training.member import train_member
-from fer_ensemble.training.settings import TrainingOptions
 from fer_ensemble.training.splits import split_training
 from fer_ensemble.training.teacher import ask_teacher
+from fer_ensemble.training.training_options import TrainingOptions
 
 PAIRS = [(0, 1), (0, 2), (0, 3)]
 

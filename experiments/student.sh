@@ -8,4 +8,4 @@ choose_python requirements.txt
 
 "$python" model_train.py --flagfile=experiments/student.flags "$@"
 "$python" model_train.py --flagfile=experiments/student_photos.flags "$@"
-"$python" -m fer_ensemble export experiments/student_photos/exp_none/resnet9_0 --asset --views=flip "$@"
+"$python" -m fer_ensemble export experiments/student_photos/exp_none/resnet9_0 --asset "$@"

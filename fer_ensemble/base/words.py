@@ -1,13 +1,15 @@
 """Numbers as people read them: shares, intervals, times."""
 
 
-def percent(value: float) -> str:
-    """Writes a share between 0 and 1 as a percentage with two decimals.
+def percent(value: float | None) -> str:
+    """Writes a share between 0 and 1 as a percentage with two decimals; None, a share of nothing, as a dash.
 
     >>> percent(0.72341)
     '72.34 %'
+    >>> percent(None)
+    '-'
     """
-    return f"{100 * value:.2f} %"
+    return "-" if value is None else f"{100 * value:.2f} %"
 
 
 def percent_interval(bounds: tuple[float, float]) -> str:

@@ -14,7 +14,7 @@ PublicTest, where --data is given, else on 500 drawn faces.
 
 The network that ships was made of a finished member with
 
-  fer-ensemble export experiments/student/exp_none/resnet9_0 --asset --data=fer2013.csv
+  fer-ensemble export experiments/student_photos/exp_none/resnet9_0 --asset --data=fer2013.csv
 """
 
 import pathlib
@@ -55,11 +55,11 @@ def define_flags() -> None:
         "network that held none out from; empty: it is chosen on PublicTest, and the card says so.",
     )
     flags.DEFINE_enum(
-        "views",
-        "",
-        ["", "none", "flip"],
+        "tta",
+        "auto",
+        ["auto", "none", "flip"],
         "For a member: flip has it average its probabilities for a face and for its mirror image, in twice the "
-        "time. Takes --data.",
+        "time; auto: as its training did (--tta). Others than that take --data.",
     )
     flags.DEFINE_float("most_loss", 0.5, "Most points of accuracy on PublicTest that an int8 export may lose.")
 
@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> None:
     if given.asset:
         return _ship(arguments[0], given)
     # First what is told at once: to read data takes a minute, to import Keras seconds.
-    networks = find_source(arguments[0], given.views)
+    networks = find_source(arguments[0], _views(given))
     output = pathlib.Path(given.output or _name(arguments[0], given.format, given.quantize))
     check_request(output, given.format, given.quantize, networks, bool(given.data))
     dataset = None
@@ -84,7 +84,7 @@ def main(arguments: list[str]) -> None:
         from fer_ensemble.data.store import load_dataset
 
         dataset = load_dataset(given.data)
-    source = load_source(arguments[0], given.views, dataset)
+    source = load_source(arguments[0], _views(given), dataset)
     test = choose_test_faces(source, dataset) if dataset else None
     comparison = export(source, output, given.format, given.quantize, test, given.most_loss)
     size = sum(file.stat().st_size for file in ([output] if output.is_file() else output.rglob("*")))
@@ -96,15 +96,19 @@ def _ship(folder, given):
     if not given.data:
         raise UserError("`asset` needs --data, FER2013, to say on the card how good the network is.")
     output = pathlib.Path(given.output or ASSETS)
-    like, views = given.calibrated_like or None, given.views or "none"
+    like = given.calibrated_like or None
     for member in filter(None, (folder, like)):
         directory.read_record(pathlib.Path(member), whole=True)
     from fer_ensemble.classifier.shipped_card import format_card
     from fer_ensemble.data.store import load_dataset
     from fer_ensemble.export.shipping import ship
 
-    print(format_card(ship(folder, load_dataset(given.data), output, like, views)))
+    print(format_card(ship(folder, load_dataset(given.data), output, like, _views(given))))
     print(f"written to {output}")
+
+
+def _views(given):
+    return None if given.tta == "auto" else given.tta
 
 
 def _name(model, format, quantize):

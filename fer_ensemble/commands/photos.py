@@ -34,7 +34,7 @@ def report_photos(
     network: Ensemble,
     paths: Sequence[str | os.PathLike],
     output: pathlib.Path,
-    views: str = "none",
+    views: str | None = None,
     faces: str = "detect",
 ) -> int:
     """Finds the faces in photos, prints a table, and writes `photos.csv`, as `fer-ensemble label --csv` has it.
@@ -43,7 +43,7 @@ def report_photos(
         network: `fer_ensemble.ensemble.saved.Ensemble`.
         paths: Paths of photos and of folders of photos.
         output: Folder for `photos.csv`. One that cannot be written costs the file, not the answers.
-        views: Views of each face, as for `--tta`.
+        views: Views of each face, as for `--tta`; None: the ensemble's own.
         faces: "detect" searches for faces; "whole" takes each photo for one face that fills it, as FER2013's do.
 
     Returns:

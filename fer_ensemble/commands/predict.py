@@ -16,7 +16,13 @@ from fer_ensemble.ensemble.saved import Ensemble
 from fer_ensemble.evaluation.ensemble_scores import describe_ensemble, known_images
 from fer_ensemble.evaluation.predicted_images import check_labels, find_data
 from fer_ensemble.members import directory
-from fer_ensemble.members.collection import has_model, has_own_predictions, member_predictions
+from fer_ensemble.members.collection import (
+    has_model,
+    has_own_predictions,
+    member_predictions,
+    own_views,
+    shared_views,
+)
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.report.score_tables import TITLES, format_report
 
@@ -39,17 +45,22 @@ def report_ensemble(options: PredictOptions) -> None:
     splits = parse_splits(options.splits)
     folder, output = pathlib.Path(options.ensemble), pathlib.Path(options.output or options.ensemble)
     elsewhere = bool(options.output) and output.resolve() != folder.resolve()
-    _check_together(options.data, options.tta, options.save and elsewhere)
+    if options.save and elsewhere:
+        raise UserError(
+            f"`save` writes {ensemble_file.NAME} beside the members, where the results then are, too. "
+            "Received: an `output` elsewhere. Give one of them."
+        )
     members, missing = gather_members(options.ensemble, options.runs, options.folds, options.allow_missing)
     histories = {member.name: directory.read_checked_history(member.folder, member.record) for member in members}
     if not any(has_own_predictions(member) or has_model(member) for member in members):
         _check_tables_suffice(options)
         return report_tables(folder, members, histories, splits, options.data, options.output if elsewhere else "")
 
+    views = _choose_views(options, members)
     dataset, own_data = find_data(options.data, members[0].record)
     if options.data and not own_data:
         _check_has_tests(options, dataset, splits)
-    predictor = Predictor(options.tta, options.precision)
+    predictor = Predictor(views, options.precision)
     parts = _predict_parts(members, dataset if options.data else None, predictor)
     if own_data:
         for name, part in parts.items():
@@ -58,7 +69,7 @@ def report_ensemble(options: PredictOptions) -> None:
     if not shown:
         raise UserError(f"`splits` must name images that the members predicted. Received: {options.splits}.")
 
-    choice = _choose(options, folder, members, parts)
+    choice = _choose(options, folder, members, parts, views)
     parts = {name: combine_part(part, choice.weights) for name, part in parts.items()}
     single = load_single(options.network) if options.network else None
     if single:
@@ -66,7 +77,7 @@ def report_ensemble(options: PredictOptions) -> None:
     data = members[0].record["data"]
     if options.data and not own_data:
         data = {"name": options.data, "images": len(dataset.images), "fingerprint": dataset.fingerprint}
-    report = describe_ensemble(members, missing, parts, shown, choice, dataset, data, options.tta)
+    report = describe_ensemble(members, missing, parts, shown, choice, dataset, data, views)
     report["calibrated"] = options.calibrate
     report["networks"] = {single.name: single.facts} if single else {}
     write_result_folder(
@@ -80,9 +91,9 @@ def report_ensemble(options: PredictOptions) -> None:
         histories,
     )
     written = ["report.html", "predictions.csv", "scores.json", "and more"]
-    default = options.weights == AUTO and options.tta == "none" and not options.runs and not missing
+    default = options.weights == AUTO and options.tta == AUTO and not options.runs and not missing
     if options.save or (default and not elsewhere and not is_saved(folder, members)):
-        ensemble_file.write_record(folder, make_record(choice, members, options.tta))
+        ensemble_file.write_record(folder, make_record(choice, members, views))
         written.insert(0, ensemble_file.NAME)
     print(format_report(report))
     print(f"written to {output}: {', '.join(written)}")
@@ -107,9 +118,10 @@ def load_ensemble(options: PredictOptions) -> Ensemble:
     members, missing = gather_members(options.ensemble, options.runs, options.folds, options.allow_missing)
     if missing:
         print(f"MISSING, and not in these results: {', '.join(missing)}")
-    parts = _predict_parts(members, None, Predictor())
+    views = shared_views(members)
+    parts = _predict_parts(members, None, Predictor(views))
     choice = choose(options.weights, parts[OOF], parts.get(SPLITS[PUBLIC_TEST]))
-    return Ensemble.from_record(make_record(choice, members, "none"), folder, precision=options.precision)
+    return Ensemble.from_record(make_record(choice, members, views), folder, precision=options.precision)
 
 
 def parse_splits(text: str) -> list[str]:
@@ -121,22 +133,20 @@ def parse_splits(text: str) -> list[str]:
     return [name for name in TITLES if name in names]
 
 
-def _check_together(data, views, saved_elsewhere):
-    if views != "none" and not data:
+def _choose_views(options, members):
+    if options.tta == AUTO:
+        return shared_views(members)
+    if not options.data and any(own_views(member) != options.tta for member in members):
         raise UserError(
-            f"`tta` must be none without `data`: the members left no predictions of other views. Received: "
-            f"{views}. Give the data set with --data, that of the training for the same splits as before."
+            f"`tta` must be auto without `data`: the members left no predictions of other views. Received: "
+            f"{options.tta}. Give the data set with --data, that of the training for the same splits as before."
         )
-    if saved_elsewhere:
-        raise UserError(
-            f"`save` writes {ensemble_file.NAME} beside the members, where the results then are, too. "
-            "Received: an `output` elsewhere. Give one of them."
-        )
+    return options.tta
 
 
 def _check_tables_suffice(options):
     """Raises UserError if more is asked for than the tables of an ensemble's results can tell."""
-    if options.weights != AUTO or options.runs or options.tta != "none" or options.save or options.calibrate:
+    if options.weights != AUTO or options.runs or options.tta != AUTO or options.save or options.calibrate:
         raise UserError(
             f"{options.ensemble} holds its results, but no predictions of single members, so that they cannot be "
             "chosen, weighed, calibrated or saved anew. Give --ensemble, --splits, --data and --output alone."
@@ -152,11 +162,11 @@ def _check_has_tests(options, dataset, splits):
         )
 
 
-def _choose(options, folder, members, parts):
+def _choose(options, folder, members, parts, views):
     """Returns the `Choice` that is saved, unless another is asked for, or there is none."""
     choice = None
     if options.weights == AUTO and not options.save:
-        choice = find_saved(folder, members, options.tta)
+        choice = find_saved(folder, members, views)
     choice = choice or choose(options.weights, parts[OOF], parts.get(SPLITS[PUBLIC_TEST]))
     if options.calibrate and choice.calibrations is None:
         raise UserError(NO_CALIBRATION)

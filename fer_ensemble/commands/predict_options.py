@@ -65,10 +65,11 @@ class PredictOptions:
         "predictions are there already. Of another data set, the test splits are predicted.",
     )
     tta: str = setting(
-        "none",
-        "Views of each face to average over. none: the face alone; flip: and its mirror image; tencrop: its "
-        "corners and centre, 44 pixels wide, and their mirror images. Views need --data or --images.",
-        choices=tuple(VIEWS),
+        "auto",
+        "Views of each face to average over. auto: those that the members were trained with (for photos: that the "
+        "ensemble was saved with); none: the face alone; flip: and its mirror image; tencrop: its corners and "
+        "centre, 44 pixels wide, and their mirror images. Others than auto need --data or --images.",
+        choices=("auto", *VIEWS),
     )
     precision: str = setting(
         "auto",
@@ -159,4 +160,4 @@ def predict_photos(options: PredictOptions, paths: list[str]) -> int:
     if options.calibrate and not network.calibrated:
         raise UserError(NO_CALIBRATION)
     output = pathlib.Path(options.output or options.ensemble)
-    return report_photos(network, paths, output, options.tta, options.faces)
+    return report_photos(network, paths, output, None if options.tta == "auto" else options.tta, options.faces)

@@ -14,7 +14,7 @@ from fer_ensemble.ensemble.ensemble_file import EnsembleRecord
 from fer_ensemble.ensemble.parts import OOF, combine_part, join_parts
 from fer_ensemble.ensemble.prediction_tables import OOF_TABLE, find_calibration, read_scores, read_table
 from fer_ensemble.members import directory
-from fer_ensemble.members.collection import Member, has_own_predictions, own_predictions
+from fer_ensemble.members.collection import Member, has_own_predictions, own_predictions, own_views
 
 
 def load_oof(
@@ -60,8 +60,8 @@ def _from_members(folder, class_names, fingerprint):
         return None
     record = ensemble_file.read_record(folder)
     members = [_member(folder, record, name) for name in record.models]
-    # What training left is of the plain face; with other views there is the table only.
-    if record.views != "none" or not all(has_own_predictions(member) for member in members):
+    # With other views than those that training left predictions of, there is the table only.
+    if not all(own_views(member) == record.views and has_own_predictions(member) for member in members):
         return None
     _check(folder, record.data.get("fingerprint"), record.class_names, fingerprint, class_names)
     if record.calibrations is None:

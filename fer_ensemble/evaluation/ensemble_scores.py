@@ -10,7 +10,7 @@ from fer_ensemble.evaluation.part_scores import describe_part
 from fer_ensemble.evaluation.predicted_images import describe_copies, votes_of
 from fer_ensemble.evaluation.report_numbers import make_report
 from fer_ensemble.evaluation.weightings import compare_weightings
-from fer_ensemble.members.collection import Member
+from fer_ensemble.members.collection import Member, shared_views
 
 
 def describe_ensemble(
@@ -49,7 +49,7 @@ def describe_ensemble(
         data,
         members,
         tta=views,
-        oof_tta=views if own_data else "none",
+        oof_tta=views if own_data else shared_views(members),
         missing=missing,
         runs=runs,
         weights_from=choice.weights_from,

@@ -30,7 +30,7 @@ def ship(
     dataset: Dataset,
     assets: str | os.PathLike,
     calibrated_like: str | os.PathLike | None = None,
-    views: str = "none",
+    views: str | None = None,
 ) -> dict:
     """Writes what ships: `network.onnx` (16-bit weights), `network.keras`, `card.json` and `card.md`.
 

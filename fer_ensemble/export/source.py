@@ -16,7 +16,7 @@ from fer_ensemble.ensemble import ensemble_file
 from fer_ensemble.export.onnx_file import read_facts
 from fer_ensemble.faces.frame import FRAME_LANDMARKS
 from fer_ensemble.members import directory
-from fer_ensemble.members.collection import Member, member_predictions
+from fer_ensemble.members.collection import Member, member_predictions, own_views
 from fer_ensemble.members.predictions import predict_probabilities, read_predictions
 from fer_ensemble.members.predictor import Predictor
 from fer_ensemble.members.views import VIEWS, average_views
@@ -73,7 +73,7 @@ class Source:
         return mean
 
 
-def find_source(model: str | os.PathLike, views: str = "") -> int:
+def find_source(model: str | os.PathLike, views: str | None = None) -> int:
     """Looks what is to be exported, before anything heavy is imported.
 
     Args:
@@ -93,7 +93,7 @@ def find_source(model: str | os.PathLike, views: str = "") -> int:
         directory.read_record(folder, whole=True)
         return 1
     if views:
-        raise UserError(f"`views` is for a member. Received: {model}, which has its own.")
+        raise UserError(f"`tta` is for a member. Received: {model}, which has its own.")
     if str(model) == SHIPPED:
         for name in (SHIPPED_NETWORK, SHIPPED_ONNX):
             if not (ASSETS / name).is_file():
@@ -108,12 +108,12 @@ def find_source(model: str | os.PathLike, views: str = "") -> int:
     )
 
 
-def load_source(model: str | os.PathLike, views: str = "", dataset: Dataset | None = None) -> Source:
+def load_source(model: str | os.PathLike, views: str | None = None, dataset: Dataset | None = None) -> Source:
     """Loads what is to be exported.
 
     Args:
         model: `shipped`, a member's folder, or the folder of an ensemble, with its `ensemble.json`.
-        views: For a member, as for `load_member`; empty: one view. The others have theirs.
+        views: For a member, as for `load_member`. The others have theirs.
         dataset: As for `load_member`.
 
     Returns:
@@ -125,7 +125,7 @@ def load_source(model: str | os.PathLike, views: str = "", dataset: Dataset | No
     """
     find_source(model, views)
     if _is_member(model):
-        return load_member(model, views=views or "none", dataset=dataset)
+        return load_member(model, views=views, dataset=dataset)
     return _load_shipped() if str(model) == SHIPPED else _load_ensemble(pathlib.Path(model))
 
 
@@ -136,7 +136,7 @@ def _is_member(model):
 def load_member(
     folder: str | os.PathLike,
     calibrated_like: str | os.PathLike | None = None,
-    views: str = "none",
+    views: str | None = None,
     dataset: Dataset | None = None,
 ) -> Source:
     """Loads a member.
@@ -145,8 +145,9 @@ def load_member(
         folder: Its folder.
         calibrated_like: Folder of another member, trained likewise, that held images out; None: the member is
             calibrated on the images that it held out itself, or, if there are none, on PublicTest.
-        views: `none` or `flip`, as `fer_ensemble.members.views` names them: what it is asked about each face.
-        dataset: `Dataset` that it was trained on, which several views take: it is calibrated with them.
+        views: `none` or `flip`, as `fer_ensemble.members.views` names them: what it is asked about each face;
+            None: what its training left predictions of.
+        dataset: `Dataset` that it was trained on, which other views take: it is calibrated with them.
 
     Returns:
         `Source`.
@@ -155,11 +156,11 @@ def load_member(
         UserError: If a file is not what the training wrote, or `calibrated_like` held no images out.
     """
     folder = pathlib.Path(folder)
-    record, own = _read_finished(folder, views, dataset)
+    record, own, views = _read_finished(folder, views, dataset)
     directory.check_file(folder, record, directory.MODEL)
     parts, where = own, "the images that it held out"
     if calibrated_like is not None:
-        other, parts = _read_finished(pathlib.Path(calibrated_like), views, dataset)
+        other, parts, _ = _read_finished(pathlib.Path(calibrated_like), views, dataset)
         where = f"the images that its twin {_name(other)}, trained likewise, held out"
         if not _count_labelled(parts.get(OOF)):
             raise UserError(
@@ -186,18 +187,29 @@ def load_member(
 
 
 def _read_finished(folder, views, dataset):
-    """Returns a finished member's record, and its predictions, checked, with the views."""
+    """Returns a finished member's record, its predictions, checked, and the views that they are made with."""
     record = directory.read_record(folder, whole=True)
     directory.check_file(folder, record, directory.PREDICTIONS)
-    if views == "none":
-        return record, read_predictions(folder / directory.PREDICTIONS)[0]
+    member = Member(_run(record), record["settings"]["fold"], folder, record)
+    views = views or own_views(member)
+    _check_exported(folder, views)
+    if views == own_views(member):
+        return record, read_predictions(folder / directory.PREDICTIONS)[0], views
     if dataset is None or dataset.fingerprint != record["data"]["fingerprint"]:
         raise UserError(
             f"expected the data that {folder} was trained on, to calibrate it with views {views}. "
             f"Received {'none' if dataset is None else 'other data'}. Give them with --data=..."
         )
-    member = Member(_run(record), record["settings"]["fold"], folder, record)
-    return record, member_predictions(member, dataset, Predictor(views))
+    return record, member_predictions(member, dataset, Predictor(views)), views
+
+
+def _check_exported(folder, views):
+    if views not in ("none", "flip"):
+        raise UserError(
+            f"{folder}: expected what sees each face as it is, or mirrored, too. Received: views {views}, which "
+            "are not exported. Choose others: of a member with this command's --tta=flip, of an ensemble with "
+            "python predict.py --tta=flip --save."
+        )
 
 
 def _name(record):
@@ -244,12 +256,7 @@ def _load_shipped():
 
 def _read_ensemble(folder):
     record = ensemble_file.read_record(folder)
-    if record.views not in ("none", "flip"):
-        raise UserError(
-            f"{folder / ensemble_file.NAME}: expected an ensemble that sees each face as it is, or mirrored, too. "
-            f"Received: views {record.views}, which are not exported. Choose its weights anew with --tta=none or "
-            "--tta=flip."
-        )
+    _check_exported(folder / ensemble_file.NAME, record.views)
     return record
 
 

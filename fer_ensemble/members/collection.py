@@ -80,7 +80,7 @@ def member_predictions(
         member: `Member`.
         dataset: `Dataset` to predict; None for the data that it was trained on.
         predictor: The `fer_ensemble.members.predictor.Predictor` that all members share, if there is anything to
-            compute; None for one of the member's own.
+            compute; None for one of the member's own, with its own views.
 
     Returns:
         Dictionary from `oof` (for its own data only), `PublicTest` and `PrivateTest` to `Predictions`. What its
@@ -89,7 +89,7 @@ def member_predictions(
     Raises:
         UserError: If one of the member's files is damaged.
     """
-    predictor = predictor or Predictor()
+    predictor = predictor or Predictor(own_views(member))
     own_data = dataset is None or dataset.fingerprint == member.record["data"]["fingerprint"]
     own = {}
     if own_data:
@@ -101,7 +101,7 @@ def member_predictions(
                     f"{error} Or give the data of its training, --data=...: then it predicts them anew."
                 ) from error
             print(f"{member.name}: {error} Its network predicts them anew.", file=sys.stderr)
-        if own and (dataset is None or predictor.views == "none"):
+        if own and (dataset is None or predictor.views == own_views(member)):
             return own
     key = PredictionKey(
         member.record["files"].get(directory.MODEL, ""), dataset.fingerprint, predictor.views, predictor.precision
@@ -149,6 +149,26 @@ def own_predictions(member: Member) -> dict[str, Predictions]:
     if any(part.probabilities.shape[1] != classes for part in parts.values()):
         raise UserError(f"{path} must have {classes} classes, as {directory.RECORD} beside it. Train again.")
     return parts
+
+
+def own_views(member: Member) -> str:
+    """Returns the views of each face, a name of `VIEWS`, that the predictions of a member's training average."""
+    return member.record["settings"].get("tta", "none")
+
+
+def shared_views(members: list[Member]) -> str:
+    """Returns the views that the members' own predictions are averaged over.
+
+    Raises:
+        UserError: If they are not the same for all.
+    """
+    views, *others = dict.fromkeys(own_views(member) for member in members)
+    if others:
+        raise UserError(
+            f"The members must have been trained with the same --tta to be asked with it. Received: {views} and "
+            f"{others[0]}. Say which: --tta={views} --data=..."
+        )
+    return views
 
 
 def has_own_predictions(member: Member) -> bool:

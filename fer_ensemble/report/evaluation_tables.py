@@ -19,7 +19,7 @@ def format_scores(scores: list[dict]) -> str:
             f"{one['log_loss']:.4f}",
             percent(one["calibration"]["ece"]),
             percent(one["risk"]["unsure"]),
-            "-" if one["risk"]["sure_accuracy"] is None else percent(one["risk"]["sure_accuracy"]),
+            percent(one["risk"]["sure_accuracy"]),
             percent(one["faceless"]["sure"]),
         ]
         for one in scores

@@ -102,6 +102,7 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
     if settings.deterministic:
         make_deterministic()
     from fer_ensemble.members.predictions import predict_parts, write_predictions
+    from fer_ensemble.members.views import VIEWS, average_views
     from fer_ensemble.models import device
     from fer_ensemble.training.checkpoint import Checkpoint
     from fer_ensemble.training.fit import TrainingData, fit_model
@@ -135,7 +136,8 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
         # An uncompiled twin: looking at the held-out fold compiled the model, and people would load an optimiser.
         type(model)(model.input, model.output, name=model.name).save(temporary)
     test_splits = {SPLITS[usage]: dataset.split(usage) for usage in (PUBLIC_TEST, PRIVATE_TEST)}
-    parts = predict_parts(model, dataset, {"oof": held_out, **test_splits})
+    seen, views = average_views(model, settings.tta), VIEWS[settings.tta]
+    parts = predict_parts(seen, dataset, {"oof": held_out, **test_splits}, views)
     write_predictions(folder / directory.PREDICTIONS, parts, dataset.fingerprint)
     record = {
         **identity,

@@ -8,6 +8,7 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.setting_fields import check_settings, setting
 from fer_ensemble.data.fold_names import fold_name
 from fer_ensemble.members.directory import run_name
+from fer_ensemble.members.views import VIEWS
 
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 # In this order they are numbered (fer_ensemble/launch/submission.py): a new one comes last.
@@ -219,6 +220,15 @@ class TrainingSettings:
         0.0,
         "Alpha of CutMix's Beta distribution; 0 turns it off. With both, each image takes one of them.",
         least=0.0,
+    )
+
+    # How it is asked.
+    tta: str = setting(
+        "none",
+        "Views of each face that the member's predictions are averaged over, and by default its ensemble's. none: "
+        "the face alone; flip: and its mirror image; tencrop: its corners and centre, 44 pixels wide, and their "
+        "mirror images.",
+        choices=tuple(VIEWS),
     )
 
     # How it runs.

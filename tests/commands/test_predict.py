@@ -314,7 +314,7 @@ def test_photos_of_any_kind_are_predicted_and_unreadable_ones_named(trained, tmp
         ({"data": "{empty}/none.csv"}, "none.csv does not exist"),
         ({"images": "{empty}/none.jpg"}, "There is no photo or folder"),
         ({"images": "{empty}"}, "must name at least one readable photo"),
-        ({"tta": "flip"}, "`tta` must be none without `data`"),
+        ({"tta": "flip"}, "`tta` must be auto without `data`"),
     ],
 )
 def test_bad_input_is_told(trained, tmp_path, options, message):

@@ -312,7 +312,7 @@ def expect_one_line(folder, message, member, **options):
         ({"runs": "cnn_0,cnn_0"}, "`runs` must name each run once. Received: cnn_0 twice."),
         ({"splits": "OOF,Training"}, "`splits` must be among OOF, PublicUse and PrivateUse."),
         ({"save": True, "output": "elsewhere"}, "`save` writes ensemble.json beside the members"),
-        ({"tta": "flip"}, "`tta` must be none without `data`"),
+        ({"tta": "flip"}, "`tta` must be auto without `data`"),
     ],
 )
 def test_what_cannot_be_meant_is_told(ensemble, options, message, tmp_path, monkeypatch):

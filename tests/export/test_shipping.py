@@ -52,6 +52,11 @@ def test_the_card_is_there_for_programs_and_for_people(shipped):
         assert words in text
 
 
+def test_a_class_that_is_never_answered_has_no_precision(shipped):
+    classes = [one | {"precision": None} for one in shipped[0]["classes"]]
+    assert format_card(shipped[0] | {"classes": classes}).count("| - |") == len(classes)
+
+
 def test_the_keras_file_is_the_member_as_it_was_trained(shipped, tiny_member):
     assert (shipped[1] / "network.keras").read_bytes() == (tiny_member / "model.keras").read_bytes()
 

@@ -17,12 +17,16 @@ import numpy as np
 import pytest
 
 from fer_ensemble import __version__
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.commands.predict import report_ensemble
+from fer_ensemble.commands.predict_options import PredictOptions
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, TRAINING, UNLABELLED
 from fer_ensemble.data.folds import FOLD_SPLITTER, load_folds
 from fer_ensemble.data.store import write_dataset
+from fer_ensemble.ensemble.saved import Ensemble
 from fer_ensemble.members import directory, lock, replacement
-from fer_ensemble.members.predictions import read_predictions
+from fer_ensemble.members.predictions import predict_probabilities, read_predictions
 from fer_ensemble.training.history import HISTORY_COLUMNS
 from fer_ensemble.training.member import member_seed, train_member
 from fer_ensemble.training.settings import FOLDS, TrainingSettings
@@ -145,6 +149,28 @@ def test_the_predictions_are_those_of_the_saved_model(tiny_member, tiny_dataset)
     expected = model.predict(tiny_dataset.images[public][..., None], verbose=0)
     part = read_predictions(tiny_member / "predictions.h5")[0]["PublicTest"]
     np.testing.assert_allclose(part.probabilities, expected, atol=1e-6)
+
+
+def test_predictions_with_more_views_are_what_the_ensemble_asks_for_too(
+    tiny_data, tiny_dataset, tiny_settings, tmp_path, capsys
+):
+    import keras
+
+    settings = dataclasses.replace(tiny_settings, tta="flip")
+    folder = directory.member_folder(tmp_path, settings.fold, settings.run)
+    train_member(settings, options_for(folder, tiny_data))
+    part = read_predictions(folder / "predictions.h5")[0]["oof"]
+    images = tiny_dataset.images[np.isin(tiny_dataset.rows, part.rows)]
+    network = keras.saving.load_model(folder / "model.keras", compile=False)
+    mean = np.mean([predict_probabilities(network, faces) for faces in (images, images[..., ::-1])], axis=0)
+    np.testing.assert_allclose(part.probabilities, mean, atol=1e-5)
+    assert np.abs(part.probabilities - predict_probabilities(network, images)).max() > 1e-4
+
+    report_ensemble(PredictOptions(str(tmp_path), runs=settings.run, allow_missing=True, save=True))
+    assert "views: flip (out of fold: flip)" in capsys.readouterr().out
+    assert Ensemble.load(tmp_path).views == "flip"
+    with pytest.raises(UserError, match="`tta` must be auto without `data`"):
+        report_ensemble(PredictOptions(str(tmp_path), runs=settings.run, allow_missing=True, tta="none"))
 
 
 def test_the_saved_model_loads_without_a_warning(tiny_member):

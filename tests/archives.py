@@ -1,4 +1,4 @@
-"""Small archives, made in memory."""
+"""Small archives, made in memory, and damaged."""
 
 import io
 import tarfile
@@ -24,3 +24,9 @@ def tarred(files: dict[str, bytes | str], mode: str = "w") -> bytes:
             item.size = len(content)
             archive.addfile(item, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def damage(content: bytes, start: int = 100, length: int = 30) -> bytes:
+    """Returns a file's content with some of its bytes inverted."""
+    end = start + length
+    return content[:start] + bytes(255 - byte for byte in content[start:end]) + content[end:]

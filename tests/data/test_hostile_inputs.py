@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import json
 import os
 import pathlib
 import re
@@ -11,18 +10,17 @@ import sys
 import tarfile
 import zipfile
 
-import h5py
 import numpy as np
 import pytest
 from PIL import Image
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.data.dataset_file import FORMAT
 from fer_ensemble.data.readers import bad_rows as bad_rows_module
 from fer_ensemble.data.readers import csv_rows, unpacking
 from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.store import convert_inputs, load_dataset
-from tests.archives import zipped
+from tests.archives import damage, zipped
+from tests.h5_files import declare_a_million, write_h5
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LINE = " ".join(["5"] * 2304)
@@ -30,12 +28,6 @@ CSV = f"emotion,pixels,Usage\n3,{LINE},Training\n0,{LINE},PublicTest\n"
 FACES = np.random.default_rng(0).integers(0, 256, (99, 2304))
 LONG = (CSV + "".join(f"3,{' '.join(map(str, row))},Training\n" for row in FACES)).encode()
 NOISE = " ".join(map(str, FACES[0]))
-
-
-def damage(content, start=100, length=30):
-    return (
-        content[:start] + bytes(255 - byte for byte in content[start : start + length]) + content[start + length :]
-    )
 
 
 def misplaced(content):
@@ -129,95 +121,6 @@ def test_a_bad_file_is_one_error_that_names_it(tmp_path, name, content, told):
         load_dataset(path)
     assert ("Mend the row" in str(error.value)) == told.startswith("row ")
     assert list(tmp_path.iterdir()) == [path]
-
-
-def write_h5(path, **changes):
-    """Writes a data set of two images as a .h5, some arrays and attributes changed, or left out (None)."""
-    values = {
-        "images": np.zeros((2, 48, 48), np.uint8), "labels": np.zeros(2, np.int8), "usage": np.zeros(2, np.uint8),
-        "rows": np.arange(2), "format": FORMAT, "fingerprint": "0" * 64, "class_names": '["a", "b"]',
-        "provenance": "null", **changes,
-    }  # fmt: skip
-    with h5py.File(path, "w") as file:
-        for name, value in values.items():
-            if isinstance(value, np.ndarray):
-                file[name] = value
-            elif isinstance(value, str | bytes | int):
-                file.attrs[name] = value
-            elif value is not None:
-                value(file, name)
-
-
-def declare_a_million(file, name):
-    file.create_dataset(name, (1_000_000, 48, 48), np.uint8, chunks=(100, 48, 48), compression="gzip")
-
-
-def link_elsewhere(file, name):
-    file[name] = h5py.ExternalLink("/etc/other.h5", "images")
-
-
-def store_elsewhere(file, name):
-    file.create_dataset(name, (2, 48, 48), np.uint8, external=[("/etc/passwd", 0, 4608)])
-
-
-def virtual(file, name):
-    layout = h5py.VirtualLayout((2, 48, 48), np.uint8)
-    layout[:] = h5py.VirtualSource("/etc/other.h5", "images", (2, 48, 48))
-    file.create_virtual_dataset(name, layout)
-
-
-NO_IMAGES = {
-    "images": np.zeros((0, 48, 48), np.uint8),
-    **dict.fromkeys(("labels", "usage", "rows"), np.zeros(0, np.uint8)),
-}
-H5_FILES = {
-    "no attributes": (dict.fromkeys(("format", "fingerprint", "class_names", "provenance")), "of the format"),
-    "no fingerprint": ({"fingerprint": None}, "no 'fingerprint'"),
-    "no class names": ({"class_names": None}, "no 'class_names'"),
-    "another version": ({"format": FORMAT.replace("1", "2")}, "of the format"),
-    "format a number": ({"format": 7}, "of the format"),
-    "class names no JSON": ({"class_names": "[a"}, "with its names"),
-    "class names a number": ({"class_names": "7"}, "with its names"),
-    "class names numbers": ({"class_names": "[1, 2]"}, "class names that are no text"),
-    "class names deep": ({"class_names": "[" * 60_000}, "with its names"),
-    "one class": ({"class_names": '["a"]'}, "complete data set. Received: `class_names` must be"),
-    "a group of images": ({"images": lambda file, name: file.create_group(name)}, "Received: no array images"),
-    "a number": ({"images": np.array(7, np.uint8)}, r"Received: labels of shape \(2,\)"),
-    "float images": ({"images": np.zeros((2, 48, 48))}, "images of kind float64"),
-    "16-bit images": ({"images": np.zeros((2, 48, 48), np.uint16)}, "must be uint8"),
-    "flat images": ({"images": np.zeros((2, 2304), np.uint8)}, r"images of shape \(2, 2304\)"),
-    "no images": ({"images": None}, "no array images"),
-    "empty": (NO_IMAGES, "at least one"),
-    "three labels": ({"labels": np.zeros(3, np.int8)}, r"labels of shape \(3,\)"),
-    "label too high": ({"labels": np.full(2, 9)}, "`labels` must be within"),
-    "votes of five": ({"votes": np.zeros((2, 5), np.uint8)}, r"votes of shape \(2, 5\)"),
-    "rows twice": ({"rows": np.zeros(2, int)}, "`rows` must be a different number"),
-    "other contents": ({}, "the contents it was written with"),
-    "a million images": ({"images": declare_a_million, "labels": np.zeros(1_000_000, np.int8)}, "declare|shape"),
-    "linked images": ({"images": link_elsewhere}, "no array images"),
-    "images in another file": ({"images": store_elsewhere}, "no array images"),
-    "virtual images": ({"images": virtual}, "no array images"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("changes", "told"), H5_FILES.values(), ids=H5_FILES)
-def test_a_bad_h5_is_one_error_that_names_it_and_how_to_make_it_anew(tmp_path, changes, told):
-    path = tmp_path / "faces.h5"
-    write_h5(path, **changes)
-    with pytest.raises(UserError, match=rf"^{path}: expected[^\n]*({told}).* Make it anew: python -m fer_ens"):
-        load_dataset(path)
-
-
-def test_a_damaged_list_of_texts_does_not_run_in_circles(tmp_path):
-    write_h5(tmp_path / "faces.h5")
-    content = bytearray((tmp_path / "faces.h5").read_bytes())
-    first = content.index(b"GCOL") + 16
-    for size in (bytes(8), b"\xf0" + b"\xff" * 7):  # one that ends nowhere, and one of almost 2 ** 64 bytes
-        content[first + 8 : first + 16] = size
-        content[first + 32 : first + 48] = bytes(8) + size
-        (tmp_path / "faces.h5").write_bytes(content)
-        with pytest.raises(UserError, match=r"faces\.h5: expected a complete HDF5 file.*a list of texts"):
-            load_dataset(tmp_path / "faces.h5")
 
 
 @pytest.mark.parametrize(
@@ -372,43 +275,3 @@ def test_no_input_takes_more_memory_than_its_bounds(tmp_path):
         )
         assert answer.returncode and "UserError: " in answer.stderr
         assert int(re.search(r"VmHWM:\s+(\d+) kB", answer.stdout)[1]) < 1_500_000, name
-
-
-def test_a_file_of_ones_own_beside_the_input_is_never_replaced(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "small.csv").write_text(CSV)
-    (tmp_path / "small.csv.h5").write_text("my notes")
-    (tmp_path / "faces").mkdir()
-    (tmp_path / "faces" / "a.csv").write_text(CSV + "3,1 2,Training\n")
-    command = [sys.executable, "-m", "fer_ensemble.data", "faces", "--output=faces.h5", "--skip_bad_rows"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, env=environment)
-    (tmp_path / "faces" / "a.csv").write_text(CSV)
-    own = {name: (tmp_path / name).read_bytes() for name in ("small.csv.h5", "faces.h5")}
-    for name in ("small.csv", "faces"):
-        assert len(load_dataset(tmp_path / name).images) == len(load_dataset(tmp_path / name).images) == 2
-    assert {name: (tmp_path / name).read_bytes() for name in own} == own
-    assert len(list((tmp_path / "cache" / "fer_ensemble").iterdir())) == 2  # there it is kept instead
-
-
-@pytest.mark.parametrize("share", [0.01, 0.3, 0.999])
-def test_a_damaged_cache_is_made_anew_in_its_place(tmp_path, monkeypatch, share):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "small.csv").write_text(CSV * 1 + f"3,{LINE},Training\n" * 40)
-    first = load_dataset(tmp_path / "small.csv")
-    kept = tmp_path / "small.csv.h5"
-    whole = kept.read_bytes()
-    kept.write_bytes(whole[: max(3000, int(share * len(whole)))])
-    assert load_dataset(tmp_path / "small.csv").fingerprint == first.fingerprint
-    assert kept.read_bytes() == whole
-    kept.write_bytes(damage(whole, len(whole) // 2))  # opens, but holds other images
-    assert load_dataset(tmp_path / "small.csv").fingerprint == first.fingerprint
-    assert kept.read_bytes() == whole
-    assert json.loads(h5py.File(kept).attrs["cache_of"]) == ["small.csv"]
-
-
-def test_what_lies_where_nothing_can_be_written_is_read_all_the_same(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
-    (tmp_path / "small.csv").write_text(CSV)
-    (tmp_path / "small.csv.h5").mkdir()  # in its place: unlike permissions, that stops root, too
-    assert len(load_dataset(tmp_path / "small.csv").images) == 2

@@ -45,3 +45,16 @@ def ensemble(trained, tmp_path):
     folder, answer = trained
     assert answer.returncode == 0, answer.stderr + answer.stdout
     return shutil.copytree(folder, tmp_path / "ensemble")
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory):
+    """The folder of an ensemble of members without networks. Copy it."""
+    from tests.commands.light_members import make_ensemble
+
+    return make_ensemble(tmp_path_factory.mktemp("light"))
+
+
+@pytest.fixture
+def light_ensemble(pristine, tmp_path):
+    return shutil.copytree(pristine, tmp_path / "ensemble")

@@ -16,6 +16,9 @@ REPOSITORY = pathlib.Path(__file__).parents[2]
 DATA = REPOSITORY / "fer_ensemble" / "assets" / "sample.csv.gz"
 # As in a task.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+# sbatch's flags, for tasks on the test's SLURM. It has four GPUs: four tasks at a time.
+NEEDS = ("--cpus-per-task=1", "--mem=1500M")
+ON_GPU = ("--slurm", "--partition=gpu", "--gres=gpu:1", *NEEDS)
 PATIENCE = 3600  # seconds: the machine may be slow, and the test does not mind
 
 

@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 
 from tests.slurm.cluster import (
+    ON_GPU,
     Witness,
     assert_same_predictions,
     call,
@@ -21,8 +22,6 @@ from tests.slurm.cluster import (
     wait_for,
 )
 
-# The test's SLURM has four GPUs: four tasks at a time.
-SBATCH = ("--slurm", "--partition=gpu", "--gres=gpu:1", "--cpus-per-task=1", "--mem=1500M")
 TRAINING = ("--epochs=4", "--width=4", "--input_size=16", "--batch_size=32", "--warmup=0", "--deterministic")
 
 
@@ -41,7 +40,7 @@ def disturbed(experiments):
     broken.parent.mkdir(parents=True)
     broken.write_bytes(b"half a file")  # so that this task fails
     with Witness() as witness:
-        first = splitscript(experiments, *SBATCH, "--", *TRAINING)
+        first = splitscript(experiments, *ON_GPU, "--", *TRAINING)
         (array,) = {name.partition("_")[0] for name in jobs() if "_" in name}
         # Numbers 0 to 3 are cnn_0, one for each fold; 11 to 14 resnet_0, 110 to 113 cnn_1.
         in_training = hold_in_training(experiments / f"exp_{fold}" / "cnn_0" for fold in range(3))
@@ -51,7 +50,7 @@ def disturbed(experiments):
             call("timeout", "3", *command.split(), f"{array}_{fold}")
             let_go(in_training[fold])
         wait_for("a requeued task that waits", lambda: facts(f"{array}_0")["JobState"] == "PENDING")
-        again = splitscript(experiments, *SBATCH, "--", *TRAINING)
+        again = splitscript(experiments, *ON_GPU, "--", *TRAINING)
         wait_for("resnet_0", (experiments / "exp_0" / "resnet_0" / "train.log").exists)
         assert call("scancel", f"{array}_11").returncode == 0
         (training,) = hold_in_training([experiments / "exp_2" / "resnet_0"])
@@ -117,7 +116,7 @@ def test_the_same_command_submits_what_is_missing_and_the_ensemble_is_that_of_an
 ):
     shutil.rmtree(experiments / "exp_0" / "cnn_1")
     complete = {path: path.stat().st_mtime_ns for path in experiments.glob("*/*/member.json")}
-    answer = splitscript(experiments, *SBATCH, "--", *TRAINING)
+    answer = splitscript(experiments, *ON_GPU, "--", *TRAINING)
     assert "14 of 16 members complete, 0 in SLURM's queue, 2 to submit" in answer
     assert "an array of 2: exp_0/cnn_1, exp_0/resnet_0" in answer
     wait_for("the end of the second array", lambda: not jobs())
@@ -132,12 +131,12 @@ def test_the_same_command_submits_what_is_missing_and_the_ensemble_is_that_of_an
 
 def test_what_slurm_refuses_loses_nothing(disturbed, experiments):
     complete = sorted(experiments.glob("*/*/member.json"))
-    answer = splitscript(experiments, *SBATCH, "--partition=none", "--", *TRAINING, "--overwrite", expect=1)
+    answer = splitscript(experiments, *ON_GPU, "--partition=none", "--", *TRAINING, "--overwrite", expect=1)
     assert "Invalid partition name" in answer
     assert complete
     assert sorted(experiments.glob("*/*/member.json")) == complete
 
 
 def test_runs_whose_tasks_slurm_cannot_count_are_refused(experiments):
-    answer = splitscript(experiments, *SBATCH, "--", *TRAINING, "--runs=cnn_10", expect=1)
+    answer = splitscript(experiments, *ON_GPU, "--", *TRAINING, "--runs=cnn_10", expect=1)
     assert "give runs of smaller numbers. Received: sbatch: error:" in answer

@@ -11,6 +11,8 @@ import sys
 import pytest
 
 from tests.slurm.cluster import (
+    NEEDS,
+    ON_GPU,
     ONE_THREAD,
     REPOSITORY,
     Witness,
@@ -32,9 +34,7 @@ from tests.slurm.cluster import (
     wait_for,
 )
 
-NEEDS = ("--cpus-per-task=1", "--mem=1500M")
 ON_CPU = ("--slurm", "--partition=cpu", *NEEDS)
-ON_GPU = ("--slurm", "--partition=gpu", "--gres=gpu:1", *NEEDS)
 TINY = ("--width=4", "--input_size=16", "--batch_size=128", "--warmup=0", "--deterministic")
 RUNS = ",".join(f"{model}_{replica}" for model in ("cnn", "resnet") for replica in range(8))
 MANY = (*TINY, "--epochs=3", f"--runs={RUNS}")

@@ -77,7 +77,12 @@ def finish(code: int | str | None) -> int | str | None:
     return 1
 
 
+def printable(text: str) -> str:
+    """Escapes what in a text, as a file's name, would move a terminal's cursor, or colour it."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 def tell(message: object) -> None:
     """Prints one line about the command on stderr, after its name."""
-    line = " ".join(str(message).split())
+    line = printable(" ".join(str(message).split()))
     print(f"{os.path.basename(sys.argv[0])}: {line}", file=sys.stderr, flush=True)  # noqa: PTH119

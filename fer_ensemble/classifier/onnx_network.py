@@ -28,6 +28,7 @@ _MOST_LOADING, _OF_THREAD = 1_000_000_000, 16_000_000
 # What takes any time, or memory that ONNX Runtime does not count, as it stands in a file; none of ours has it.
 _UNBOUNDED = re.compile(rb'"(?:\x04(?:Loop|Scan)|\x07NonZero|\x0bSequenceMap)')
 _FUNCTIONS = 25  # the field of the file for functions: 30 that call each other twice are a thousand million nodes
+_LARGEST_ERROR = 0.01  # of a sum of probabilities
 _MOST_FIELDS = 1000  # of the file; those of ours have fewer than 20
 
 
@@ -87,7 +88,13 @@ class OnnxNetwork:
         Returns:
             Float32 array of shape `(n, classes)`: calibrated probabilities, each row summing to 1.
         """
-        return self._run("probabilities", faces, (len(self.class_names),))
+        probabilities = self._run("probabilities", faces, (len(self.class_names),))
+        if np.any(probabilities < 0) or np.any(abs(probabilities.sum(axis=1) - 1) > _LARGEST_ERROR):
+            raise UserError(
+                f"{self._path}: expected probabilities, each row of them with the sum 1. Received: others. "
+                "Export it again: fer-ensemble export."
+            )
+        return probabilities
 
     def class_maps(self, faces: np.ndarray) -> np.ndarray | None:
         """Tells which cells of the last feature map speak for which class.
@@ -222,8 +229,11 @@ def _read_about(session, path):
         ) from error
     classes = len(about["class_names"])
     inputs = {one.name: (one.type, one.shape[1:]) for one in session.get_inputs()}
-    outputs = {one.name: one.shape[1:] for one in session.get_outputs()}
-    fits = inputs == {"faces": ("tensor(uint8)", [48, 48])} and outputs.get("probabilities") == [classes]
+    outputs = {one.name: (one.type, one.shape[1:]) for one in session.get_outputs()}
+    fits = inputs == {"faces": ("tensor(uint8)", [48, 48])}
+    fits = fits and outputs.get("probabilities") == ("tensor(float)", [classes])
+    kind, (count, *cells) = outputs.get("class_maps", ("tensor(float)", [classes, 1, 1]))
+    fits = fits and (kind, count, [type(one) for one in cells]) == ("tensor(float)", classes, [int, int])
     if not fits or classes < 2:
         raise UserError(
             f"{path}: expected a network from uint8 faces of shape (n, 48, 48) to probabilities of its {classes} "

@@ -1,11 +1,14 @@
 """What `fer-ensemble label` prints and writes of each picture."""
 
+import hashlib
 import json
 import os
 import pathlib
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from fer_ensemble.base import streams
 from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.classifier.face import SCHEMA_VERSION
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from fer_ensemble.classifier.face import Face
 
 _WIDEST = 40  # letters of a file's name in the table
+_LONGEST = 200  # bytes of a file's name, without what is added to it; file systems take 255
 
 
 class Table:
@@ -44,6 +48,7 @@ class Table:
         pass
 
     def _print(self, file, number, text):
+        file, text = streams.printable(file), streams.printable(text)
         if len(file) > self._width:
             file = f"...{file[3 - self._width :]}"
         print(f"{file:{self._width}}  {number!s:>4}  {text}".rstrip(), flush=True)
@@ -74,7 +79,17 @@ class JsonDocument:
 
 def annotated_path(folder: str | os.PathLike, name: str, video: bool = False) -> pathlib.Path:
     """Returns where a picture or a video with labels is written."""
-    return pathlib.Path(folder) / f"{name}.{'mp4' if video else 'jpg'}"
+    return named_output(folder, name, ".mp4" if video else ".jpg")
+
+
+def named_output(folder: str | os.PathLike, name: str, suffix: str) -> pathlib.Path:
+    """Returns where something of a picture or video is written: too long a name is cut, and stays one of its own."""
+    path = pathlib.Path(folder, name)
+    content = os.fsencode(path.name)
+    if len(content) <= _LONGEST:
+        return path.with_name(path.name + suffix)
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return path.with_name(f"{content[:_LONGEST].decode(errors='ignore')}-{digest}{suffix}")
 
 
 def write_annotated(
@@ -115,7 +130,9 @@ def _write_faces(folder, name, faces, draw):
     for number, face in enumerate(faces):
         number = number if face.id is None else face.id
         part = "" if face.frame is None else f"_{face.frame:06d}"
-        path = pathlib.Path(folder) / face.expression / f"{name.replace('/', '__')}{part}_{number}.png"
+        # A class may be called "on/off", and a network from elsewhere may call one "..".
+        expression = re.sub(r"[/\\:]|^\.", "_", face.expression)
+        path = named_output(pathlib.Path(folder, expression), name.replace("/", "__"), f"{part}_{number}.png")
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             Image.fromarray(draw(face)).save(temporary)

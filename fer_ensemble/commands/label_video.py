@@ -8,7 +8,7 @@ from fer_ensemble.classifier.classifier import Classifier
 from fer_ensemble.classifier.labelled_video import LabelledFrame, label_frames
 from fer_ensemble.classifier.video_summary import VideoSummary
 from fer_ensemble.commands.label import LabelOptions
-from fer_ensemble.commands.label_outputs import annotated_path, write_crops
+from fer_ensemble.commands.label_outputs import annotated_path, named_output, write_crops
 from fer_ensemble.faces.video import read_duration
 from fer_ensemble.report.video_page import format_time, format_video_page
 
@@ -44,7 +44,7 @@ class VideoOutputs:
                 write_crops(options.crops, self._name, frame.faces)
             yield frame
         if options.report:
-            page = pathlib.Path(options.report) / f"{self._name}.html"
+            page = named_output(options.report, self._name, ".html")
             page.parent.mkdir(parents=True, exist_ok=True)
             write_text(page, format_video_page(pathlib.Path(self._path).name, self._summary, options.smooth))
 

@@ -27,6 +27,11 @@ def find_class(name: str) -> str | None:
     return _CLASS_OF_NAME.get(name.strip().lower())
 
 
+def is_class_name(name: str) -> bool:
+    """Whether a class can be called so: `MAXIMUM_NAME` printable characters, none of them a comma."""
+    return name.isprintable() and "," not in name and 0 < len(name) <= MAXIMUM_NAME
+
+
 def parse_classes(classes: str | Iterable[str], class_names: tuple[str, ...] = CLASS_NAMES) -> tuple[str, ...]:
     """Returns the classes to keep, in their new order.
 
@@ -96,7 +101,7 @@ class ClassNumbers:
         """
         own = find_class(name) or name.strip().lower()
         if own not in self._numbers:
-            if not own.isprintable() or "," in own or not 0 < len(own) <= MAXIMUM_NAME:
+            if not is_class_name(own):
                 raise ValueError(
                     f"expected the name of a class, of at most {MAXIMUM_NAME} printable characters, no comma. "
                     f"Received: {name[:40]!r}."

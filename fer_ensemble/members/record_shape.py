@@ -2,6 +2,8 @@
 
 import re
 
+from fer_ensemble.data.classes import MAXIMUM_CLASSES, is_class_name
+
 NUMBER = (int, float)
 _NOTHING = type(None)
 
@@ -87,6 +89,11 @@ def check_class_names(names: object) -> None:
         raise ValueError(f"class_names cannot be {_describe(names)}")
     if len(set(names)) != len(names):
         raise ValueError("class_names has a name twice")
+    if len(names) > MAXIMUM_CLASSES:
+        raise ValueError(f"class_names has {len(names):,} names, more than {MAXIMUM_CLASSES}")
+    for name in names:
+        if not is_class_name(name):
+            raise ValueError(f"class_names cannot have {_describe(name)}")
 
 
 def check_hashes(files: dict) -> None:

@@ -81,6 +81,9 @@ def test_a_file_that_is_no_such_network_is_an_error_that_names_it(write_network,
         ({"class_names": [0, 1]}, "class_names cannot be"),
         ({"class_names": "dl"}, "class_names cannot be 'dl'"),
         ({"class_names": ["dark", "dark"]}, "class_names has a name twice"),
+        ({"class_names": ["dark", "\x1b[31mlight"]}, r"class_names cannot have '.x1b.31mlight'"),
+        ({"class_names": ["dark", "light" * 100]}, "class_names cannot have 'lightlight"),
+        ({"class_names": [str(number) for number in range(101)]}, "101 names, more than 100"),
         ({"class_names": ["dark", "light", "grey"]}, "probabilities of its 3 classes"),
         ({"unsure_below": "low"}, "unsure_below cannot be 'low'"),
         ({"unsure_below": 7}, "unsure_below cannot be 7"),
@@ -210,3 +213,19 @@ def test_answers_that_are_no_probabilities_are_told(nodes, constants, message, w
         UserError, match=rf"tiny\.onnx: expected probabilities of shape \(1, 2\), finite.*{message}"
     ):
         OnnxNetwork(path).predict(np.ones((1, 48, 48), np.uint8))
+
+
+def test_rows_that_do_not_sum_to_1_are_told(write_network):
+    path = write_network(name="percent.onnx", last=[node("Mul", "chances hundred", "probabilities")])
+    with pytest.raises(
+        UserError, match=r"percent\.onnx: expected probabilities, each row of them with the sum 1\."
+    ):
+        OnnxNetwork(path).predict(np.ones((1, 48, 48), np.uint8))
+
+
+def test_probabilities_of_another_type_are_told(write_network):
+    path = write_network(
+        last=[node("Cast", "chances", "probabilities", to=TensorProto.DOUBLE)], kind=TensorProto.DOUBLE
+    )
+    with pytest.raises(UserError, match=r"to probabilities of its 2 classes.*tensor\(double\)"):
+        OnnxNetwork(path)

@@ -5,15 +5,19 @@ import json
 import os
 import sys
 
+import numpy as np
 import PIL.Image
 import pytest
 
 from fer_ensemble.base.errors import HeldError, UserError
+from fer_ensemble.classifier.face import make_face
 from fer_ensemble.classifier.record_files import RecordFile
 from fer_ensemble.commands.label import LabelOptions
+from fer_ensemble.commands.label_outputs import write_crops
 from fer_ensemble.commands.label_run import label
 from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces.drawn_pictures import compose_picture
+from fer_ensemble.faces.found import take_whole
 from fer_ensemble.faces.video_writing import write_video
 
 PICTURE = compose_picture(draw_sample()[0][:1], [(40, 20)], (280, 240))
@@ -185,3 +189,24 @@ def test_a_video_whose_times_no_file_can_have_is_told(folder, capsys):
     assert run("clip.mp4", annotate="seen") == 1
     shown = capsys.readouterr()
     assert "not read: expected a video that can be written again" in shown.out
+
+
+def test_what_is_written_of_the_longest_names_has_shorter_ones_and_stays_apart(folder):
+    for last in "ab":
+        os.link("me.jpg", folder / f"{'é' * 125}{last}.jpg")  # 255 bytes
+    assert run(".", annotate="seen", crops="crops") == 0
+    assert len(list((folder / "seen").iterdir())) == len(list((folder / "crops").glob("*/*.png"))) == 3
+
+
+def test_a_file_s_name_does_not_reach_the_terminal_s_controls(folder, capsys):
+    (folder / "me.jpg").rename("me\n\x1b[31m.jpg")
+    run(".")
+    assert "me\\n\\x1b[31m.jpg" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "..", "/elsewhere", "on/off"])
+def test_a_class_is_a_folder_below_that_of_the_crops_whatever_it_is_called(name, tmp_path):
+    face = make_face(take_whole(PICTURE)[0], np.ones(2, np.float32) / 2, (name, "other"), 0.0)
+    write_crops(tmp_path / "a" / "b" / "crops", "me", [face])
+    (written,) = tmp_path.rglob("*.png")
+    assert written.parents[1] == tmp_path / "a" / "b" / "crops"

@@ -79,6 +79,8 @@ def finish(code: int | str | None) -> int | str | None:
 
 def printable(text: str) -> str:
     """Escapes what in a text, as a file's name, would move a terminal's cursor, or colour it."""
+    if text.isprintable():
+        return text
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 

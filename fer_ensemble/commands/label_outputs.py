@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fer_ensemble.classifier.face import Face
 
 _WIDEST = 40  # letters of a file's name in the table
+_LONGEST_SIDE = 65_500  # pixels that JPEG can have
 _LONGEST = 200  # bytes of a file's name, without what is added to it; file systems take 255
 
 
@@ -25,7 +26,7 @@ class Table:
     """Prints a line for each face, as it comes."""
 
     def __init__(self, names: Iterable[str]):
-        self._width = min(_WIDEST, max(map(len, ["file", *names])))
+        self._width = min(_WIDEST, max(map(len, ["file", *map(streams.printable, names)])))
         print(f"{'file':{self._width}}  face  expression  probability")
 
     def add(self, file: str, records: list[dict], problem: str | None) -> None:
@@ -83,7 +84,7 @@ def annotated_path(folder: str | os.PathLike, name: str, video: bool = False) ->
 
 
 def named_output(folder: str | os.PathLike, name: str, suffix: str) -> pathlib.Path:
-    """Returns where something of a picture or video is written: too long a name is cut, and stays one of its own."""
+    """Returns where something of a picture or video is written: too long a name is cut, and stays unique."""
     path = pathlib.Path(folder, name)
     content = os.fsencode(path.name)
     if len(content) <= _LONGEST:
@@ -102,8 +103,10 @@ def write_annotated(
 
     path = annotated_path(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
+    drawn = Image.fromarray(draw_faces(picture, faces, class_names))
+    drawn.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
     with replacing(path) as temporary:
-        Image.fromarray(draw_faces(picture, faces, class_names)).save(temporary, quality=92)
+        drawn.save(temporary, quality=92)
 
 
 def write_crops(folder: str | os.PathLike, name: str, faces: "list[Face]") -> None:

@@ -1,6 +1,7 @@
 """Networks saved as `.keras`: what identifies their layers, and loading them in safe mode, checked."""
 
 import json
+import math
 import os
 import pathlib
 import zipfile
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _MOST_CONFIG_BYTES = 16 << 20  # a network of 16 blocks has 60 KB
-_MOST_BYTES = 1 << 30  # unpacked; vgg19 has 80 MB
+_MOST_LAYERS = 1000  # resnet34 has 130; Keras takes minutes for 20,000
+_MOST_BYTES = 1 << 29  # unpacked, of which Keras has two copies; vgg19 has 80 MB
 _SERIALISED = ("__tuple__", "__tensor__", "__numpy__", "__keras_tensor__")  # values, which no module has
 # The last is an address in the memory of the process that saved.
 _NO_ARCHITECTURE = ("build_config", "compile_config", "shared_object_id")
@@ -101,7 +103,29 @@ def read_config(path: str | os.PathLike, fix: str = _FIX) -> dict:
         raise _damaged(path, _first_line(error), fix) from error
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
         raise _damaged(path, f"{_CONFIG} describes no network", fix)
+    layers = _layers(config)
+    if len(layers) > _MOST_LAYERS:
+        raise _damaged(path, f"it has {len(layers):,} layers, more than {_MOST_LAYERS:,}", fix)
+    # Keras makes all weights before it reads them. None has fewer than 2 bytes.
+    needed = 2 * sum(map(_count_weights, layers))
+    if needed > sizes[_WEIGHTS]:
+        raise _damaged(path, f"its layers take {needed:,} bytes of weights, and it has {sizes[_WEIGHTS]:,}", fix)
     return config
+
+
+def _count_weights(layer):
+    """Returns how many weights the kernel of a convolution or dense layer has; 0 for others, and damaged ones."""
+    try:
+        config, inputs = layer["config"], layer["build_config"]["input_shape"][-1]
+        outputs = config.get("filters", config.get("units", 0))
+        return (
+            int(inputs)
+            * int(outputs)
+            * math.prod(map(int, config.get("kernel_size", ())))
+            // config.get("groups", 1)
+        )
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError):
+        return 0
 
 
 def _layers(config):

@@ -13,7 +13,7 @@ from fer_ensemble.base.errors import HeldError, UserError
 from fer_ensemble.classifier.face import make_face
 from fer_ensemble.classifier.record_files import RecordFile
 from fer_ensemble.commands.label import LabelOptions
-from fer_ensemble.commands.label_outputs import write_crops
+from fer_ensemble.commands.label_outputs import write_annotated, write_crops
 from fer_ensemble.commands.label_run import label
 from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.faces.drawn_pictures import compose_picture
@@ -196,6 +196,12 @@ def test_what_is_written_of_the_longest_names_has_shorter_ones_and_stays_apart(f
         os.link("me.jpg", folder / f"{'é' * 125}{last}.jpg")  # 255 bytes
     assert run(".", annotate="seen", crops="crops") == 0
     assert len(list((folder / "seen").iterdir())) == len(list((folder / "crops").glob("*/*.png"))) == 3
+
+
+def test_a_picture_beyond_what_jpeg_can_have_is_annotated_smaller(tmp_path):
+    write_annotated(tmp_path, "thin", np.zeros((70_000, 1, 3), np.uint8), [], ("a", "b"))
+    with PIL.Image.open(tmp_path / "thin.jpg") as written:
+        assert written.size == (1, 65_500)
 
 
 def test_a_file_s_name_does_not_reach_the_terminal_s_controls(folder, capsys):

@@ -100,11 +100,27 @@ def write(content):
 def bomb(saved, path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", json.dumps(read_config(saved)))
-        archive.writestr("model.weights.h5", bytes(1 << 20) * 1100)
+        archive.writestr("model.weights.h5", bytes(1 << 20) * 600)
     return path
 
 
+def with_layers(change):
+    def build(saved, path):
+        config = read_config(saved)
+        change(config["config"]["layers"])
+        return rebuild(saved, path, config)
+
+    return build
+
+
+def widen(layers):
+    layer = next(layer for layer in layers if layer["class_name"] == "Conv2D")
+    layer["config"]["filters"] = 100_000_000
+
+
 DAMAGED = {
+    "weights that it does not have": (with_layers(widen), r"its layers take [\d,]{11,} bytes of weights"),
+    "layers without number": (with_layers(lambda layers: layers.extend(layers[-1:] * 5000)), "more than 1,000"),
     "empty": (write(b""), "cannot be read"),
     "a text": (write(b"hello"), "cannot be read"),
     "truncated": (write(lambda content: content[: len(content) // 2]), "cannot be read"),
@@ -137,7 +153,7 @@ DAMAGED = {
         lambda saved, path: save(keras.Sequential([keras.Input((48, 48, 1)), keras.layers.Flatten()]), path),
         "a functional model of single layers",
     ),
-    "a bomb": (bomb, "unpacked it has 1,1"),
+    "a bomb": (bomb, "unpacked it has 629,"),
 }
 
 

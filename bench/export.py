@@ -43,7 +43,7 @@ def write_all(given, folder):
     """Exports in every format; returns, by name, paths with opened files, and comparisons with the source."""
     from fer_ensemble.data.store import load_dataset
     from fer_ensemble.export.exporting import FORMATS, TestFaces, choose_test_faces, export
-    from fer_ensemble.export.source import load_source
+    from fer_ensemble.export.source_loading import load_source
 
     source = load_source(given.model)
     test = choose_test_faces(source, load_dataset(given.data))

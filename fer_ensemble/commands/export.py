@@ -25,7 +25,7 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.export.comparison import describe
 from fer_ensemble.export.exporting import FORMATS, check_request, choose_test_faces, export
 from fer_ensemble.export.needs import check_packages
-from fer_ensemble.export.source import ASSETS, find_source, load_source
+from fer_ensemble.export.source_loading import ASSETS, find_source, load_source
 from fer_ensemble.members import directory
 
 

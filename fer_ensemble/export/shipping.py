@@ -16,7 +16,7 @@ from fer_ensemble.evaluation.latency import measure_latency
 from fer_ensemble.export import runtimes
 from fer_ensemble.export.card import make_card
 from fer_ensemble.export.exporting import choose_test_faces, export
-from fer_ensemble.export.source import SHIPPED_NETWORK, SHIPPED_ONNX, load_member
+from fer_ensemble.export.source_loading import SHIPPED_NETWORK, SHIPPED_ONNX, load_member
 from fer_ensemble.members import directory
 from fer_ensemble.models.device import describe_device
 
@@ -41,7 +41,7 @@ def ship(
         calibrated_like: Folder of a member of the same settings that held images out, whose calibration the
             network gets; None for its own, chosen on the images that it held out, or, where there are none, on
             PublicTest.
-        views: As for `fer_ensemble.export.source.load_member`.
+        views: As for `fer_ensemble.export.source_loading.load_member`.
 
     Returns:
         The card, a dictionary.

@@ -12,7 +12,7 @@ from fer_ensemble.ensemble.saved import Ensemble
 from fer_ensemble.export import runtimes
 from fer_ensemble.export.exporting import FORMATS, TestFaces, export
 from fer_ensemble.export.onnx_file import read_facts
-from fer_ensemble.export.source import load_source
+from fer_ensemble.export.source_loading import load_source
 from fer_ensemble.scoring.calibration import Calibration
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ from fer_ensemble.data.store import read_dataset
 from fer_ensemble.export import runtimes
 from fer_ensemble.export.exporting import FORMATS, choose_test_faces, export
 from fer_ensemble.export.onnx_file import read_facts
-from fer_ensemble.export.source import load_source
+from fer_ensemble.export.source_loading import load_source
 
 KEYS = {
     "format_version", "class_names", "calibration", "crop_landmarks", "unsure_below", "source_sha256", "version",

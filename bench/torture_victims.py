@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -190,8 +191,8 @@ def compare(folder: pathlib.Path, calm: pathlib.Path) -> None:
 
 
 def plain(path: pathlib.Path, folder: pathlib.Path) -> str:
-    """Returns a text without the folder that it lies in."""
-    return path.read_text().replace(str(folder), "")
+    """Returns a text without the folder of its round; what is calm was made in that of another one, and moved."""
+    return re.sub(rf"{re.escape(str(folder.parent))}/round_\d+", "", path.read_text())
 
 
 def put_members(calm: pathlib.Path, folder: pathlib.Path) -> None:

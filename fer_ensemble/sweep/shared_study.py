@@ -9,6 +9,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import filelock
 import numpy as np
@@ -78,6 +79,18 @@ class SharedStudy(optuna.Study):
             trial = super().ask(fixed_distributions or self._distributions)
             self._claim.enter_context(held(trial_folder(self.folder, trial.number)))
         return trial
+
+    def optimize(self, *arguments: Any, **options: Any) -> None:
+        """As Optuna's; but where the journal cannot take a trial's end, it raises that `OSError`.
+
+        Optuna 5.0 then stumbles over a trial that has not ended.
+        """
+        try:
+            super().optimize(*arguments, **options)
+        except (AssertionError, UnboundLocalError) as error:
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
     def let_go(self) -> None:
         """Lets other processes take up this process's trial, if it has not ended."""

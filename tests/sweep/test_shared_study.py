@@ -71,6 +71,23 @@ def test_the_loop_of_optuna_works_on_just_so_many_trials_and_on_what_was_left(tm
     assert [trial.value for trial in open_again(tmp_path).trials] == [0.5] * 3
 
 
+def test_a_journal_that_cannot_take_a_trials_end_is_told_as_that_and_the_trial_goes_on(tmp_path):
+    journal, aside = tmp_path / "journal.log", tmp_path / "aside"
+
+    def work_on(trial):
+        journal.rename(aside)
+        journal.mkdir()
+        return 0.5
+
+    with pytest.raises(IsADirectoryError):
+        open_again(tmp_path, 1).optimize(work_on)
+    journal.rmdir()
+    aside.rename(journal)
+    with pytest.raises(NoTrialLeft):
+        open_again(tmp_path, 1).optimize(lambda trial: 0.25)
+    assert [trial.value for trial in open_again(tmp_path).trials] == [0.25]
+
+
 def test_a_killed_process_leaves_its_trial_to_the_next(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True

@@ -168,7 +168,7 @@ def compare(folder: pathlib.Path, calm: pathlib.Path) -> None:
         if read_dataset(folder / name).fingerprint != read_dataset(calm / name).fingerprint:
             raise Loss(f"{folder / name} is not {calm / name}")
     for path in sorted(calm.glob("**/predictions*.h5")):
-        ours, theirs = read_predictions(folder / path.relative_to(calm))[0], read_predictions(path)[0]
+        ours, theirs = read_predictions(find_same(path, folder, calm))[0], read_predictions(path)[0]
         for part in theirs:
             if not np.array_equal(ours[part].probabilities, theirs[part].probabilities):
                 raise Loss(f"{folder / path.relative_to(calm)} has other probabilities than {path}")
@@ -188,6 +188,18 @@ def compare(folder: pathlib.Path, calm: pathlib.Path) -> None:
     for name in EXPORTS.values():
         if describe_export(folder / name) != describe_export(calm / name):
             raise Loss(f"{folder / name} is not {calm / name}")
+
+
+def find_same(path: pathlib.Path, folder: pathlib.Path, calm: pathlib.Path) -> pathlib.Path:
+    """Returns the file of a round that holds the same predictions as one of the round without faults.
+
+    The names of those of other data have a digest of the network's file, which says when it was saved.
+    """
+    place = (folder / path.relative_to(calm)).parent
+    found = list(place.glob("predictions-*.h5" if "-" in path.name else path.name))
+    if len(found) != 1:
+        raise Loss(f"{place} has {len(found)} files of the predictions that {path} holds")
+    return found[0]
 
 
 def plain(path: pathlib.Path, folder: pathlib.Path) -> str:

@@ -32,7 +32,7 @@ class LabelOptions:
         "", "The network: an .onnx file, or the folder of an ensemble; empty: the one that ships."
     )
     csv: str = setting("", "CSV file for all that is found. If it is there, the command goes on where it stopped.")
-    jsonl: str = setting("", "The same as JSON lines.")
+    jsonl: str = setting("", "JSON lines file for all that is found, a line for each face; goes on as --csv does.")
     overwrite: bool = setting(False, "Begin --csv and --jsonl anew.")
     json: bool = setting(False, "Print JSON instead of a table.")
     annotate: str = setting("", "Folder for the pictures and videos with boxes and labels drawn into them.")
@@ -56,7 +56,7 @@ class LabelOptions:
     detection_size: int = setting(
         640, "Longest side of a picture while it is searched. Larger finds smaller faces, as in crowds; slower."
     )
-    least_score: float = setting(0.6, "Faces that the detector is less sure of are left out.")
+    least_score: float = setting(0.6, "Faces that the detector is less sure of are left out, 0 to 1.")
     every: str = setting("0.2", "How often a video is looked at: 0.2 or 2s, seconds; 5, frames.")
     smooth: float = setting(0.0, "Seconds over which a video's probabilities are smoothed; 0: not.", least=0)
     batch_size: int = setting(64, "Faces that are classified at once.", least=1)

@@ -85,6 +85,24 @@ def test_predicting_onto_a_full_disk_is_one_line(disk, tiny_member, python):
     directory.check_files(tiny_member)
 
 
+def test_exporting_a_savedmodel_onto_a_full_disk_leaves_the_old_one(disk, tiny_member, python):
+    command = ["-m", "fer_ensemble", "export", tiny_member, "--format=savedmodel", f"--output={disk / 'network'}"]
+    result = python(*command)
+    assert result.returncode == 0, result.stderr
+    old = {path: path.read_bytes() for path in (disk / "network").rglob("*") if path.is_file()}
+    for left in (0, 64 << 10):  # nothing at all can be written, or a part of the weights
+        fill(disk, left)
+        result = python(*command)
+        assert result.returncode == 1
+        # The other lines are TensorFlow's.
+        (line,) = (line for line in result.stderr.splitlines() if line.startswith("fer-ensemble"))
+        assert line.startswith("fer-ensemble export: error: [Errno 28] No space left on device: ")
+        assert "make room" in line and "Traceback" not in result.stderr
+        assert {path: path.read_bytes() for path in (disk / "network").rglob("*") if path.is_file()} == old
+        assert names(disk) == {"network", "filler"}
+        (disk / "filler").unlink()
+
+
 def test_a_disk_that_must_not_be_written_is_one_line(disk, tiny_data, python):
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     result = python("model_train.py", *FLAGS, f"--data={tiny_data}", f"--experiments={disk}")

@@ -49,6 +49,8 @@ def read_torchvision(tensors: dict[str, np.ndarray], target: keras.Model) -> Sou
         elif f"{name}.running_mean" in tensors:
             parts = ("weight", "bias", "running_mean", "running_var")
             gamma, beta, mean, variance = (take(f"{name}.{part}") for part in parts)
+            if np.shape(bias) not in ((), mean.shape):  # else NumPy makes a table of the two
+                raise ValueError(f"{name} has a bias of shape {bias.shape} before its mean of shape {mean.shape}")
             # Theirs has a bias before a normalisation, which takes it off again.
             weights[name] = [gamma, beta, mean - bias, variance]
         elif isinstance(layer, keras.layers.BatchNormalization) and "." in name:
@@ -57,7 +59,8 @@ def read_torchvision(tensors: dict[str, np.ndarray], target: keras.Model) -> Sou
         weights["logits"] = [take("fc.weight").T, take("fc.bias")]
     strange = sorted(name for name in left if not name.startswith(_HEADS))
     if strange:
-        raise ValueError(f"it has a {strange[0]}, which is of another network")
+        name = " ".join(strange[0].split())[:100]
+        raise ValueError(f"it has a {name}, which is of another network")
     mean, deviation = IMAGENET_STATISTICS
     return Source(weights, 1 / (255 * deviation), -mean / deviation)
 

@@ -12,7 +12,7 @@ from fer_ensemble.data.dataset import CLASS_NAMES
 from fer_ensemble.members import directory
 from fer_ensemble.models import build_model
 from fer_ensemble.models.published import APPLICATIONS, TORCHVISION, read_application, read_torchvision
-from fer_ensemble.models.transfer import read_model, transfer_weights
+from fer_ensemble.models.transfer import read_model, transfer_weights, weighted_layers
 from fer_ensemble.training.settings import TrainingSettings
 
 IMAGENET, SHIPPED = "imagenet", "shipped"
@@ -115,7 +115,8 @@ def _read(model, path, settings):
     if path.suffix == ".keras":
         found = _readable(lambda path: keras.saving.load_model(path, compile=False, safe_mode=True), path)
     else:
-        found = build_model(settings, _readable(_count_classes, path))
+        logits = weighted_layers(model)[-1]
+        found = build_model(settings, _readable(lambda path: _count_classes(path, logits.kernel.shape[0]), path))
         _readable(found.load_weights, path)
     return read_model(found, model)
 
@@ -128,12 +129,26 @@ def _readable(read, path):
         raise UserError(f"it cannot be read ({reason[:200]})") from error
 
 
-def _count_classes(path):
-    # Keras calls the layers of a weights file by their kind, numbered.
+def _count_classes(path, features):
+    """Returns of how many classes the logits of a weights file are, whose arrays are all really there.
+
+    A few bytes can declare arrays, or so many classes, that no memory holds.
+    """
     with h5py.File(path) as file:
+        arrays = []
+        file.visititems(lambda name, found: arrays.append(found) if isinstance(found, h5py.Dataset) else None)
+        declared = sum(array.nbytes for array in arrays)
+        if declared > path.stat().st_size:
+            raise ValueError(f"its arrays take {declared:,} bytes, of {path.stat().st_size:,} that it has")
+        # Keras calls the layers of a weights file by their kind, numbered.
         dense = [name for name in file["layers"] if name.startswith("dense")]
+        if not dense:
+            raise ValueError("it has no dense layer")
         last = max(dense, key=lambda name: (len(name), name))
-        return file["layers"][last]["vars"]["0"].shape[1]
+        shape = file["layers"][last]["vars"]["0"].shape
+        if len(shape) != 2 or shape[0] != features or not shape[1]:
+            raise ValueError(f"its last layer has weights of shape {shape}, where ({features}, classes) is needed")
+        return shape[1]
 
 
 def _same_logits(path, source, class_names):

@@ -105,7 +105,8 @@ def _raise_again(unraisable):
     # Python lets nothing through where it was raised, as in a callback of the garbage collector (JAX has one): a
     # moment later it is elsewhere.
     if not isinstance(unraisable.exc_value, Stopped):
-        sys.__unraisablehook__(unraisable)
+        if not received():  # else it is of an object that was half made when the signal came (h5py's say KeyError)
+            sys.__unraisablehook__(unraisable)
         return
     _Request.number = None
     threading.Timer(0.01, os.kill, (os.getpid(), unraisable.exc_value.signal)).start()

@@ -117,6 +117,19 @@ except stop_signals.Stopped as stopped: print(stopped)
     assert (result.stdout, result.stderr) == ("stopped by SIGTERM\n", "")
 
 
+def test_what_half_made_objects_say_as_they_go_is_shown_unless_a_signal_left_them_so(python):
+    code = """
+class Registered:
+    def __del__(self): raise KeyError(0)
+Registered()
+print("between", file=sys.stderr, flush=True)
+try: send()
+except stop_signals.Stopped: Registered()
+"""
+    before, after = run(python, code).stderr.split("between\n")
+    assert "KeyError: 0" in before and after == ""
+
+
 def test_threads_that_overlap_leave_the_main_thread_as_it_was():
     both_in, first_out = threading.Barrier(2), threading.Event()
 

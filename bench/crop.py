@@ -107,7 +107,9 @@ def compare_frames(one, other):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="fer2013.csv, or its .h5; the drawn sample by default")
-    parser.add_argument("--network", help="an .onnx file; the one that ships by default")
+    parser.add_argument(
+        "--network", help="an .onnx or .keras file, or an ensemble's folder; the one that ships by default"
+    )
     parser.add_argument("--split", default="PublicTest", choices=("Training", "PublicTest"))
     parser.add_argument("--images", type=int, default=0, help="only so many, evenly chosen; 0: all")
     parser.add_argument("--scale", type=float, default=4, help="how many times the faces are enlarged")

@@ -34,8 +34,8 @@ def load(
     """Loads a network.
 
     Args:
-        model: Path of an `.onnx` file that `fer-ensemble export` wrote, or of the folder of an ensemble, with its
-            `ensemble.json`. The network that ships by default.
+        model: Path of an `.onnx` file that `fer-ensemble export` wrote, of a member's `model.keras`, or of the
+            folder of an ensemble, with its `ensemble.json`. The network that ships by default.
         threads: How many threads work on one call, for an ONNX file; all cores by default.
         unsure_below: An answer whose probability is below counts as unsure. The network's own choice by default.
         detector: `DetectorSettings`: how faces are looked for.
@@ -51,7 +51,8 @@ def load(
     if model is None:
         model = importlib.resources.files("fer_ensemble") / "assets" / SHIPPED
     path = pathlib.Path(str(model))
-    network = _load_ensemble(path) if path.is_dir() else OnnxNetwork(path, threads)
+    trained = path.is_dir() or path.suffix == ".keras"
+    network = _load_trained(path) if trained else OnnxNetwork(path, threads)
     return Classifier(network, unsure_below=unsure_below, detector=detector)
 
 
@@ -210,17 +211,18 @@ class Classifier:
         return FaceDetector(self._detector_settings)
 
 
-def _load_ensemble(folder):
-    if not (folder / "ensemble.json").is_file():
+def _load_trained(path):
+    if path.is_dir() and not (path / "ensemble.json").is_file():
         raise UserError(
-            f"{folder}: expected the folder of an ensemble, with ensemble.json, or an .onnx file. Received: a "
-            "folder without it. `python predict.py` writes it when the members are finished."
+            f"{path}: expected the folder of an ensemble, with ensemble.json, or an .onnx or .keras file. "
+            "Received: a folder without it. `python predict.py` writes it when the members are finished."
         )
     try:
+        from fer_ensemble.ensemble.keras_network import KerasNetwork
         from fer_ensemble.ensemble.saved import Ensemble
     except ImportError as error:
         raise MissingPackageError(
-            f"An ensemble is run by Keras and TensorFlow, and {error.name} is not installed. Install them: pip "
-            "install 'fer-ensemble[train]' - or export the ensemble where they are: fer-ensemble export."
+            f"What was trained is run by Keras and TensorFlow, and {error.name} is not installed. Install them: "
+            "pip install 'fer-ensemble[train]' - or export it where they are: fer-ensemble export."
         ) from error
-    return Ensemble.load(folder)
+    return Ensemble.load(path) if path.is_dir() else KerasNetwork(path)

@@ -29,7 +29,7 @@ class LabelOptions:
     """What `fer-ensemble label` is told; each field is a flag."""
 
     model: str = setting(
-        "", "The network: an .onnx file, or the folder of an ensemble; empty: the one that ships."
+        "", "The network: an .onnx or .keras file, or the folder of an ensemble; empty: the one that ships."
     )
     csv: str = setting("", "CSV file for all that is found. If it is there, the command goes on where it stopped.")
     jsonl: str = setting("", "JSON lines file for all that is found, a line for each face; goes on as --csv does.")

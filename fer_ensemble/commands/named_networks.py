@@ -62,10 +62,6 @@ def _load(model):
     path = None if model == SHIPPED else pathlib.Path(model)
     if path is not None and path.suffix == ".py":
         return _load_adapter(path)
-    if path is not None and path.suffix == ".keras":
-        from fer_ensemble.ensemble.keras_network import KerasNetwork
-
-        return NamedNetwork("", path, KerasNetwork(path), path.stat().st_size, hash_file(path))
     from fer_ensemble.classifier import classifier
 
     network = classifier.load(path).network

@@ -25,7 +25,7 @@ from fer_ensemble.serve.serve_settings import NEW_TOKEN, TOKEN_VARIABLE, ServeSe
 def define_flags() -> None:
     """Defines the flags of the command."""
     flags.DEFINE_string(
-        "model", None, "An ONNX file, or the folder of an ensemble. The network that ships by default."
+        "model", None, "An .onnx or .keras file, or the folder of an ensemble. The network that ships by default."
     )
     flags.DEFINE_float(
         "unsure_below", None, "A probability below which an answer is called unsure. The network's own by default."

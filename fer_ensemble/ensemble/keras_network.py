@@ -14,13 +14,15 @@ from fer_ensemble.ensemble.choice import UNSURE_BELOW
 from fer_ensemble.members import directory
 from fer_ensemble.members.networks import Networks
 from fer_ensemble.members.predictions import ROW_SUM_TOLERANCE, predict_probabilities
+from fer_ensemble.members.views import VIEWS
 
 
 class KerasNetwork:
     """A member's `model.keras`, or any network of this package saved as `.keras`.
 
-    If it is a member, its classes are those of its record; if it is one of a saved ensemble, its probabilities are
-    calibrated by what was chosen there for one network of its run. May be used from several threads.
+    If it is a member, its classes and the views that it averages are those of its record; if it is one of a saved
+    ensemble, its probabilities are calibrated by what was chosen there for one network of its run. May be used
+    from several threads.
 
     Args:
         path: Path of the file.
@@ -43,6 +45,7 @@ class KerasNetwork:
         self._weights = self._networks.read(path)
         self._networks.forget_saved()
         record = _find_record(path.parent, digest)
+        self._views = directory.recorded_views(record) if record else "none"
         self.class_names = tuple(record["class_names"]) if record else CLASS_NAMES
         if len(self.class_names) != self._weights.classes:
             raise UserError(
@@ -71,7 +74,8 @@ class KerasNetwork:
             images: uint8, shape `(images, 48, 48)`, grey values 0..255.
         """
         with self._lock:
-            probabilities = predict_probabilities(self._networks.put(self._weights), np.asarray(images))
+            network = self._networks.put(self._weights, self._views)
+            probabilities = predict_probabilities(network, np.asarray(images), VIEWS[self._views])
         off = np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1)
         if not (off <= ROW_SUM_TOLERANCE).all() or (probabilities < 0).any():  # NaN is no number to compare
             raise UserError(

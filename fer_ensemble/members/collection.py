@@ -153,7 +153,7 @@ def own_predictions(member: Member) -> dict[str, Predictions]:
 
 def own_views(member: Member) -> str:
     """Returns the views of each face, a name of `VIEWS`, that the predictions of a member's training average."""
-    return member.record["settings"].get("tta", "none")
+    return directory.recorded_views(member.record)
 
 
 def shared_views(members: list[Member]) -> str:

@@ -83,6 +83,11 @@ def write_record(folder: pathlib.Path, record: dict, files: Iterable[str]) -> No
     write_text(folder / RECORD, json.dumps({**record, "files": hashes}, indent=2) + "\n")
 
 
+def recorded_views(record: dict) -> str:
+    """Returns the views of each face, a name of `fer_ensemble.members.views.VIEWS`, that a member averages."""
+    return record["settings"].get("tta", "none")
+
+
 def read_record(folder: pathlib.Path, whole: bool = False) -> dict:
     """Reads a complete member's record.
 

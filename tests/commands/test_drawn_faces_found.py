@@ -1,0 +1,52 @@
+"""From the drawn sample to its faces in pictures: train, load, find; the answers are those for the faces alone."""
+
+import numpy as np
+import pytest
+
+import fer_ensemble
+from fer_ensemble.data.bundled import SAMPLE_FILE
+from fer_ensemble.data.dataset import PUBLIC_TEST, TRAINING
+from fer_ensemble.data.drawn_faces import draw_sample
+from fer_ensemble.ensemble.keras_network import KerasNetwork
+from fer_ensemble.faces.drawn_pictures import compose_picture
+from fer_ensemble.members import directory
+from fer_ensemble.members.predictions import read_predictions
+from fer_ensemble.training.member import train_member
+from fer_ensemble.training.settings import TrainingSettings
+from fer_ensemble.training.training_options import TrainingOptions
+
+
+@pytest.fixture(scope="module")
+def member(tmp_path_factory):
+    """The folder of a network that learnt drawn faces, shifted and turned as by default."""
+    folder = tmp_path_factory.mktemp("drawn")
+    settings = TrainingSettings(width=16, input_size=24, epochs=20, batch_size=32, tta="flip", precision="float32")
+    train_member(settings, TrainingOptions(data=str(SAMPLE_FILE), experiments=str(folder)))
+    return folder / "exp_0" / "cnn_0"
+
+
+@pytest.fixture(scope="module")
+def classifier(member):
+    return fer_ensemble.load(member / directory.MODEL)
+
+
+def test_a_loaded_member_averages_the_views_that_its_own_predictions_average(member):
+    network = KerasNetwork(member / directory.MODEL, "float32")
+    faces, _, usage = draw_sample()
+    parts, _ = read_predictions(member / directory.PREDICTIONS)
+    expected = parts["PublicTest"].probabilities
+    np.testing.assert_allclose(network.predict(faces[usage == PUBLIC_TEST]), expected, atol=1e-5)
+
+
+def test_drawn_faces_show_in_pictures_what_they_show_alone(classifier):
+    faces, labels, usage = draw_sample()
+    faces, labels = faces[usage != TRAINING], labels[usage != TRAINING]
+    alone = classifier.predict(faces).argmax(axis=1)
+    pictures = [compose_picture([face], [(150, 120)], (480, 420), 4) for face in faces]
+    found = [classifier.find_faces(picture) for picture in pictures]
+    same = [
+        [classifier.class_names[k]] == [one.expression for one in ones]
+        for k, ones in zip(alone, found, strict=True)
+    ]
+    assert np.mean(alone == labels) > 0.8  # else the answers below would mean little
+    assert np.mean(same) > 0.9

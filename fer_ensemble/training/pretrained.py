@@ -10,6 +10,7 @@ import keras
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import CLASS_NAMES
 from fer_ensemble.members import directory
+from fer_ensemble.members.saved_network import load_network
 from fer_ensemble.models import build_model
 from fer_ensemble.models.published import APPLICATIONS, TORCHVISION, read_application, read_torchvision
 from fer_ensemble.models.transfer import read_model, transfer_weights, weighted_layers
@@ -97,6 +98,8 @@ def load_pretrained(
         if not _same_logits(path, source, class_names):
             source.weights.pop("logits", None)
         transfer_weights(source, model)
+    except UserError:  # it names the file already
+        raise
     except ValueError as error:
         raise UserError(
             f"{path} does not fit --model={settings.model} --width={settings.width}: {error}."
@@ -108,12 +111,12 @@ def _read(model, path, settings):
         return read_application(APPLICATIONS[settings.model](weights=path, include_top=False), model)
     if path.suffix == ".safetensors":
         if settings.model not in TORCHVISION:
-            raise UserError(f"of .safetensors files, only torchvision's {', '.join(TORCHVISION)} are understood")
+            raise ValueError(f"of .safetensors files, only torchvision's {', '.join(TORCHVISION)} are understood")
         from safetensors.numpy import load_file
 
         return read_torchvision(_readable(load_file, path), model)
     if path.suffix == ".keras":
-        found = _readable(lambda path: keras.saving.load_model(path, compile=False, safe_mode=True), path)
+        found = load_network(path)
     else:
         logits = weighted_layers(model)[-1]
         found = build_model(settings, _readable(lambda path: _count_classes(path, logits.kernel.shape[0]), path))
@@ -126,7 +129,7 @@ def _readable(read, path):
         return read(path)
     except Exception as error:  # whatever h5py, zipfile, safetensors and Keras find wrong with it
         reason = " ".join(str(error).split())
-        raise UserError(f"it cannot be read ({reason[:200]})") from error
+        raise ValueError(f"it cannot be read ({reason[:200]})") from error
 
 
 def _count_classes(path, features):

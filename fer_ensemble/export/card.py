@@ -93,10 +93,9 @@ def describe_training(provenance: dict, dataset: Dataset) -> str:
         part = f"{100 * (1 - settings['holdout']):.0f} % of FER2013's Training"
     else:
         part = f"all {labelled:,} labelled images of FER2013's Training"
-    start = "pretrained" if settings.get("pretrained") else "random"
+    start = "weights that were trained before" if settings.get("pretrained") else "random weights"
     text = (
-        f"On {part}, on no image of PublicTest or PrivateTest, for {settings['epochs']} epochs from {start} "
-        f"weights. "
+        f"On {part}, on no image of PublicTest or PrivateTest, for {settings['epochs']} epochs from {start}. "
         "Some test images have exact copies in Training; `scores.without_copies` in `card.json` leaves them out."
     )
     if settings.get("teacher"):

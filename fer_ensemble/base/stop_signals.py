@@ -90,6 +90,23 @@ def check() -> None:
         raise Stopped(_Request.number)
 
 
+@contextlib.contextmanager
+def recognised() -> Iterator[None]:
+    """Within the block, an error that a signal led to is raised as `Stopped`.
+
+    What is raised in a callback of TensorFlow's C++ comes out of it as another error, a `TypeError` of no words.
+    An
+    `OSError` stays: that a disk is full matters more.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError):
+            raise
+        check()
+        raise
+
+
 def _handle(number, frame):
     if received():
         if time.monotonic() - _Request.time > SECONDS_OF_ONE_REQUEST:

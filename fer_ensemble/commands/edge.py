@@ -118,7 +118,8 @@ def _call(main, arguments):
         stop_signals.raise_stopped()
         # absl names the process after the command. SLURM does not find, nor signal, one whose name has a blank.
         command_name.set_kernel_process_name(sys.argv[0].rpartition("/")[2].replace(" ", "-"))
-        return main(arguments)
+        with stop_signals.recognised():
+            return main(arguments)
     except stop_signals.Stopped as stopped:
         return _tell(stopped, EXIT_SIGNAL + stopped.signal)
     except HeldError as error:

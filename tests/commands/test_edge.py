@@ -10,6 +10,8 @@ import pytest
 from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.training_options import TrainingOptions
 
+SWALLOWED = "try: os.kill(os.getpid(), signal.SIGTERM)\nexcept BaseException: pass\n"
+
 
 def make_command(folder, body):
     """Writes a command whose main function has the given body."""
@@ -33,6 +35,9 @@ def make_command(folder, body):
         ("os.kill(os.getpid(), signal.SIGINT)", 130, "stopped by SIGINT"),
         ("os.kill(os.getpid(), signal.SIGTERM)", 143, "stopped by SIGTERM"),
         ("os.kill(os.getpid(), signal.SIGUSR1)", 128 + signal.SIGUSR1, "stopped by SIGUSR1"),
+        (f"{SWALLOWED}raise TypeError", 143, "stopped by SIGTERM"),
+        (f"{SWALLOWED}raise UserError('It is damaged.')", 143, "stopped by SIGTERM"),
+        (f"{SWALLOWED}open('/no/such/file')", 1, "error: [Errno 2] No such file or directory: '/no/such/file'"),
     ],
     ids=[
         "UserError",
@@ -43,6 +48,9 @@ def make_command(folder, body):
         "Ctrl-C",
         "SIGTERM",
         "SIGUSR1",
+        "SIGTERM, of which C++ made another error",
+        "SIGTERM, of which C++ made another error, and we one of the user's",
+        "SIGTERM, and then a full disk or the like",
     ],
 )
 def test_expected_errors_become_one_line_and_their_exit_code(body, code, line, tmp_path, python):

@@ -95,8 +95,7 @@ def recognised() -> Iterator[None]:
     """Within the block, an error that a signal led to is raised as `Stopped`.
 
     What is raised in a callback of TensorFlow's C++ comes out of it as another error, a `TypeError` of no words.
-    An
-    `OSError` stays: that a disk is full matters more.
+    An `OSError` stays: that a disk is full matters more.
     """
     try:
         yield

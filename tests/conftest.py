@@ -16,6 +16,7 @@ from fer_ensemble.data.readers.bad_rows import BadRows
 from fer_ensemble.data.store import convert_inputs, write_dataset
 from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.training_options import TrainingOptions
+from tests.member_records import make_record
 
 # What a shell in the background or nohup has us ignore, the processes that the tests start would ignore, too; what
 # we handle, by doing nothing, they do not inherit.
@@ -167,23 +168,7 @@ def untrained(tiny_dataset, tiny_settings, tmp_path_factory):
             parts = predict_parts(network, tiny_dataset, {"oof": labelled[fold::4], **tests})
             write_predictions(member / directory.PREDICTIONS, parts, tiny_dataset.fingerprint)
             (member / directory.HISTORY).write_text(f"{COLUMNS}\n1,1.5,0.4,1.4,0.5,0.1,9,2\n")
-            record = {
-                "settings": dataclasses.asdict(dataclasses.replace(settings, fold=fold)),
-                "class_names": list(tiny_dataset.class_names),
-                "data": {
-                    "name": "tiny.h5",
-                    "images": len(tiny_dataset.images),
-                    "fingerprint": tiny_dataset.fingerprint,
-                },
-                "folds": {"folds": 4, "seed": 0, "fingerprint": "f" * 64},
-                "seed": fold,
-                "precision": "float32",
-                "device": "a CPU",
-                "versions": {"fer_ensemble": "0", "keras": keras.__version__},
-                "started": "2026-01-01T00:00:00+00:00",
-                "finished": "2026-01-01T00:00:02+00:00",
-                "training_seconds": 2.0,
-                "metrics": {"oof": 0.3, "PublicTest": 0.3},
-            }
+            data = {"name": "tiny.h5", "images": len(tiny_dataset.images), "fingerprint": tiny_dataset.fingerprint}
+            record = make_record(dataclasses.replace(settings, fold=fold), tiny_dataset.class_names, data)
             directory.write_record(member, record, [directory.MODEL, directory.PREDICTIONS, directory.HISTORY])
     return folder

@@ -1,6 +1,5 @@
 """Finished members of random predictions, written in no time, and predict.py on them."""
 
-import dataclasses
 import hashlib
 import json
 
@@ -13,6 +12,7 @@ from fer_ensemble.commands.predict_options import PredictOptions
 from fer_ensemble.members import directory
 from fer_ensemble.members.predictions import Predictions, write_predictions
 from fer_ensemble.training.settings import TrainingSettings
+from tests.member_records import make_record
 
 CLASSES = ("happy", "sad", "neutral")
 RUNS = ("cnn_0", "resnet_0")
@@ -43,21 +43,10 @@ def make_member(folder, fold, run, **settings):
     write_predictions(member / directory.PREDICTIONS, parts, FINGERPRINT)
     (member / directory.MODEL).write_bytes(f"{run}, {fold}".encode())
     (member / directory.HISTORY).write_text(HISTORY)
-    values = {**dataclasses.asdict(TrainingSettings(model=model, replica=int(replica), fold=fold)), **settings}
-    record = {
-        "settings": values,
-        "class_names": list(CLASSES),
-        "data": {"name": "faces.h5", "images": 6 * IMAGES, "fingerprint": FINGERPRINT},
-        "folds": {"folds": 4, "seed": 0, "fingerprint": "f" * 64},
-        "seed": 1,
-        "precision": "float32",
-        "device": "a CPU",
-        "versions": {"fer_ensemble": "0.1.0", "keras": "3.15.1"},
-        "started": "2026-01-02T03:04:05+00:00",
-        "finished": "2026-01-02T03:05:05+00:00",
-        "training_seconds": 60.0,
-        "metrics": {"oof": 0.5, "PublicTest": 0.5},
-    }
+    chosen = TrainingSettings(model=model, replica=int(replica), fold=fold)
+    data = {"name": "faces.h5", "images": 6 * IMAGES, "fingerprint": FINGERPRINT}
+    record = make_record(chosen, CLASSES, data)
+    record["settings"].update(settings)  # unchecked
     directory.write_record(member, record, [directory.MODEL, directory.PREDICTIONS, directory.HISTORY])
     return member
 

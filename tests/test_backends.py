@@ -73,7 +73,7 @@ def start(tmp_path_factory):
 
 def finish(process, code=0):
     """Waits for a command; returns what it said."""
-    output, errors = process.communicate(timeout=300)
+    output, errors = process.communicate(timeout=1800)
     assert process.returncode == code, output + errors
     return output + errors
 

@@ -35,7 +35,7 @@ def test_the_examples_run(tmp_path):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
     )
     assert answer.returncode == 0, answer.stderr
     parts = answer.stdout.split("---\n")

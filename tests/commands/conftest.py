@@ -15,7 +15,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 def run_command():
     """Returns a function that runs a command at the top of the repository, from a folder, as a user would."""
 
-    def run(*command, cwd=REPOSITORY, timeout=600):
+    def run(*command, cwd=REPOSITORY, timeout=3600):
         program = ["bash"] if command[0].endswith(".sh") else [sys.executable]
         return subprocess.run(
             [*program, REPOSITORY / command[0], *map(str, command[1:])],

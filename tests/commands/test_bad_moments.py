@@ -11,7 +11,7 @@ import sys
 import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-PATIENCE = 300
+PATIENCE = 1800
 
 
 def start(*arguments, **options):

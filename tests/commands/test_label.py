@@ -46,7 +46,7 @@ def label(tmp_path):
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=1800,
         )
 
     return run

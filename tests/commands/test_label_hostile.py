@@ -84,7 +84,7 @@ def test_each_hostile_file_ends_in_a_line_and_the_others_are_labelled(hostile, t
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
     )
     assert answer.returncode == 0, answer.stderr
     assert "Traceback" not in answer.stderr

@@ -62,7 +62,7 @@ def test_the_python_program_gives_the_same_probabilities(classifier, faces, tmp_
     names = [f"{number}.png" for number in range(len(faces))]
     printed = subprocess.run(
         [sys.executable, "label_faces.py", NETWORK, *names],
-        cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300,
+        cwd=tmp_path, capture_output=True, text=True, check=True, timeout=1800,
     ).stdout  # fmt: skip
     answers = [json.loads(line) for line in printed.splitlines()]
     assert [one["file"] for one in answers] == names
@@ -77,7 +77,7 @@ def test_the_javascript_program_gives_the_same_probabilities(classifier, faces, 
     (tmp_path / "faces.bin").write_bytes(faces.tobytes())
     shutil.copy(NETWORK, tmp_path / "network.onnx")
     printed = subprocess.run(
-        ["node", "run.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300
+        ["node", "run.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=1800
     ).stdout
     check_answers(json.loads(printed), faces, classifier)
 
@@ -95,7 +95,7 @@ def install_runtime(folder):
         )
     installed = subprocess.run(
         ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", RUNTIME],
-        cwd=folder, capture_output=True, text=True, timeout=300,
+        cwd=folder, capture_output=True, text=True, timeout=1800,
     )  # fmt: skip
     if installed.returncode != 0:
         pytest.skip(f"{RUNTIME} cannot be fetched here: {installed.stderr.strip()[-200:]}")

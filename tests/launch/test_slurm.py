@@ -34,7 +34,7 @@ def bash(script, **environment):
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
     )
 
 
@@ -176,7 +176,7 @@ def launch(folder, *flags, path=""):
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PATH": path},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
     )
 
 
@@ -225,7 +225,7 @@ def run_task(tmp_path):
                 "PATH": f"{programs}:{os.environ['PATH']}", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "3",
                 "SLURM_CPUS_PER_TASK": "5", **variables,
             },
-            timeout=300,
+            timeout=1800,
         )  # fmt: skip
         return answer.returncode, (tmp_path / "called").read_text()
 

@@ -40,4 +40,5 @@ class Checkpoint:
         """Saves the variables, the history, and where in an epoch the training stands."""
         notes = {**self._identity, "history": self.history, **position}
         save_state(self.folder / directory.STATE, self.variables, notes)
-        write_text(self.folder / directory.HISTORY, format_history(self.history))
+        if self.history:  # else a signal came in the first epoch, and there is no row to show
+            write_text(self.folder / directory.HISTORY, format_history(self.history))

@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import io
 import signal
@@ -8,6 +9,7 @@ import pytest
 
 from fer_ensemble.base import stop_signals
 from fer_ensemble.data.dataset import TRAINING, UNLABELLED
+from fer_ensemble.members import directory
 from fer_ensemble.models import build_model
 from fer_ensemble.models.layers import FusedBatchNormalization
 from fer_ensemble.training.batches import TrainingBatches
@@ -39,6 +41,23 @@ def fit(tiny_dataset, tmp_path):
         return fit_model(data, settings, seed, Checkpoint(folder, {"whose": "mine"}), tensorboard)
 
     return fit
+
+
+@contextlib.contextmanager
+def stopped_within(epoch, monkeypatch):
+    """Expects a training that is stopped by a signal in the middle of an epoch, counted from 0."""
+    get_batch, request = TrainingBatches.__getitem__, stop_signals._Request
+    monkeypatch.setattr(request, "number", None)  # and so it will be afterwards, whatever happens
+
+    def get_batch_and_be_stopped(batches, index):
+        if batches.epoch == epoch and index == 1:
+            request.number = request.number or signal.SIGTERM  # as a signal would
+        return get_batch(batches, index)
+
+    with monkeypatch.context() as patch, pytest.raises(stop_signals.Stopped):
+        patch.setattr(TrainingBatches, "__getitem__", get_batch_and_be_stopped)
+        yield
+    request.number = None
 
 
 def test_the_loss_falls(fit):
@@ -112,18 +131,8 @@ def test_a_schedule_goes_on_in_the_middle_of_an_epoch(fit, tmp_path, monkeypatch
     }  # fmt: skip
     (tmp_path / "whole").mkdir()
     model, history = fit(folder=tmp_path / "whole", **changes)
-    get_batch, request = TrainingBatches.__getitem__, stop_signals._Request
-    monkeypatch.setattr(request, "number", None)  # and so it will be afterwards, whatever happens
-
-    def get_batch_and_be_stopped(batches, index):
-        if batches.epoch == 2 and index == 1:
-            request.number = request.number or signal.SIGTERM  # as a signal would
-        return get_batch(batches, index)
-
-    with monkeypatch.context() as patch, pytest.raises(stop_signals.Stopped):
-        patch.setattr(TrainingBatches, "__getitem__", get_batch_and_be_stopped)
+    with stopped_within(2, monkeypatch):
         fit(**changes)
-    request.number = None
     again, same_history = fit(**changes)
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
@@ -134,6 +143,16 @@ def test_a_schedule_goes_on_in_the_middle_of_an_epoch(fit, tmp_path, monkeypatch
         rates = [0.1 * 0.5 ** count_plateaus(losses[: epoch + 1], 1) for epoch in range(4)]
         assert min(rates) < 0.1  # on TensorFlow this seed's held-out loss rises at first
     np.testing.assert_allclose(found, rates, rtol=1e-4)
+
+
+def test_a_training_stopped_in_its_first_epoch_has_a_state_and_no_row_of_history(fit, tmp_path, monkeypatch):
+    with stopped_within(0, monkeypatch):
+        fit(epochs=2)
+    assert {path.name for path in tmp_path.iterdir()} >= {"state.npz"}
+    with pytest.raises(FileNotFoundError):
+        directory.read_history(tmp_path)
+    _, history = fit(epochs=2)
+    assert [row["epoch"] for row in history] == [1, 2] == directory.read_history(tmp_path)["epoch"]
 
 
 def test_a_finished_training_is_only_loaded(fit, tmp_path):

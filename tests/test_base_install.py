@@ -26,6 +26,16 @@ def test_it_is_imported_without_posix_and_without_the_extras(python, module):
     assert (answer.returncode, answer.stdout) == (0, "imported\n"), answer.stderr
 
 
+def test_what_a_keras_network_takes_is_named(python):
+    code = f"""{BARE}
+import fer_ensemble
+from fer_ensemble.base.errors import MissingPackageError
+try: fer_ensemble.load("fer_ensemble/assets/network.keras")
+except MissingPackageError as error: print(error)
+"""
+    assert "pip install 'fer-ensemble[train]'" in python("-c", code).stdout
+
+
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if is_there(verb)])
 def test_the_help_of_each_verb_takes_neither(python, verb):
     code = f"""{BARE}

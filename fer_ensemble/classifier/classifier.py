@@ -220,9 +220,10 @@ def _load_trained(path):
     try:
         from fer_ensemble.ensemble.keras_network import KerasNetwork
         from fer_ensemble.ensemble.saved import Ensemble
-    except ImportError as error:
+
+        return Ensemble.load(path) if path.is_dir() else KerasNetwork(path)
+    except ModuleNotFoundError as error:
         raise MissingPackageError(
             f"What was trained is run by Keras and TensorFlow, and {error.name} is not installed. Install them: "
             "pip install 'fer-ensemble[train]' - or export it where they are: fer-ensemble export."
         ) from error
-    return Ensemble.load(path) if path.is_dir() else KerasNetwork(path)

@@ -49,7 +49,7 @@ def raise_stopped() -> None:
     for number in STOP_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _handle)
-    sys.unraisablehook = _raise_again
+    sys.excepthook, sys.unraisablehook = _print_error, _raise_again
 
 
 @contextlib.contextmanager
@@ -115,6 +115,13 @@ def _handle(number, frame):
     _Request.number, _Request.time = number, time.monotonic()
     if not _Request.deferred:
         raise Stopped(number)
+
+
+def _print_error(kind, error, trace):
+    # Of what it cannot raise, Cython tells this hook first, and the other one then.
+    from_cython = trace is not None and trace.tb_frame.f_code.co_filename.endswith(".pyx")
+    if not (from_cython and received()):
+        sys.__excepthook__(kind, error, trace)
 
 
 def _raise_again(unraisable):

@@ -130,6 +130,23 @@ except stop_signals.Stopped: Registered()
     assert "KeyError: 0" in before and after == ""
 
 
+def test_so_is_what_those_of_cython_print_at_once(python):
+    code = """
+def print_from(name):
+    try: exec(compile("raise KeyError(0)", name, "exec"))
+    except KeyError as error: sys.excepthook(KeyError, error, error.__traceback__.tb_next)
+print_from("objects.pyx")
+print("between", file=sys.stderr, flush=True)
+try: send()
+except stop_signals.Stopped: print_from("objects.pyx")
+print("and last", file=sys.stderr, flush=True)
+print_from("command.py")
+"""
+    before, rest = run(python, code).stderr.split("between\n")
+    after, ours = rest.split("and last\n")
+    assert "KeyError: 0" in before and after == "" and "KeyError: 0" in ours
+
+
 def test_threads_that_overlap_leave_the_main_thread_as_it_was():
     both_in, first_out = threading.Barrier(2), threading.Event()
 

@@ -3,7 +3,7 @@
 fer-ensemble about [MODEL] [--json]
 
 Without MODEL, the card of the network that ships, and the packages that are installed. MODEL is an .onnx file that
-`fer-ensemble export` wrote, the folder of an ensemble, or that of a member.
+`fer-ensemble export` wrote, the folder of an ensemble, or that of a member, or its model.keras.
 
   fer-ensemble about
   fer-ensemble about experiments --json
@@ -81,6 +81,8 @@ def read_facts(path: pathlib.Path) -> dict:
         OSError: If there is no such file or folder.
         UserError: If it is none, or is damaged.
     """
+    if path.suffix == ".keras" and path.is_file():
+        path = path.parent  # what is known of it lies beside it
     if path.is_dir():
         for name, (what, fix) in _RECORDS.items():
             if (path / name).is_file():

@@ -31,3 +31,9 @@ def test_what_is_no_model_is_told(tmp_path):
         read_facts(tmp_path / "pipe")
     with pytest.raises(UserError, match="expected the folder of an ensemble"):
         read_facts(tmp_path)
+
+
+def test_of_a_keras_file_its_member_s_record_is_told(tmp_path):
+    (tmp_path / "member.json").write_text('{"precision": "float32"}')
+    (tmp_path / "model.keras").touch()
+    assert read_facts(tmp_path / "model.keras") == {"precision": "float32"}

@@ -85,6 +85,12 @@ def has_own_view(node):
     return (cluster_folder() / f"bindfs-{node}.pid").exists()
 
 
+def wait_until_saved():
+    """Waits until SLURM has saved its jobs, within seconds of a change: what came later, a kill has it forget."""
+    now, state = time.time(), cluster_folder() / "state" / "job_state"
+    wait_for("SLURM's state on disk", lambda: state.stat().st_mtime > now)
+
+
 def restart_controller(number=signal.SIGTERM):
     process = daemon("slurmctld")
     os.kill(process, number)

@@ -32,6 +32,7 @@ from tests.slurm.cluster import (
     train_undisturbed,
     turns,
     wait_for,
+    wait_until_saved,
 )
 
 ON_CPU = ("--slurm", "--partition=cpu", *NEEDS)
@@ -152,6 +153,8 @@ def disturbed(experiments, urgent):
         assert twin.returncode == 0, twin.stderr
         found |= {"number": number, "twin": twin.stdout.strip()}
 
+        wait_for("all of the others", lambda: len(list(urgent.glob("exp_*/*/train.log"))) == 4)
+        wait_until_saved()
         restart_controller(signal.SIGKILL)
         wait_for("the end of everything", lambda: not jobs(), pause=2)
     return found

@@ -12,10 +12,10 @@ import pytest
 
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import CLASS_NAMES, PRIVATE_TEST, PUBLIC_TEST, SPLITS, TRAINING, UNLABELLED
-from fer_ensemble.data.readers.bad_rows import BadRows
-from fer_ensemble.data.store import convert_inputs, write_dataset
+from fer_ensemble.data.store import write_dataset
 from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.training_options import TrainingOptions
+from tests.drawn import sample_dataset
 from tests.member_records import make_record
 
 # What a shell in the background or nohup has us ignore, the processes that the tests start would ignore, too; what
@@ -99,7 +99,7 @@ def python():
 def tiny_dataset():
     """48 labelled Training faces of three classes and one without label; 12 faces in each test split, the first of
     PrivateTest a copy of the first of Training. Rows have gaps, as after leaving bad rows out."""
-    sample = convert_inputs([ROOT / "fer_ensemble" / "assets" / "sample.csv.gz"], BadRows())
+    sample = sample_dataset()
     chosen = np.concatenate(
         [
             np.flatnonzero((sample.usage == usage) & (sample.labels == CLASS_NAMES.index(name)))[:number]

@@ -6,7 +6,6 @@ import pytest
 import fer_ensemble
 from fer_ensemble.data.bundled import SAMPLE_FILE
 from fer_ensemble.data.dataset import PUBLIC_TEST, TRAINING
-from fer_ensemble.data.drawn_faces import draw_sample
 from fer_ensemble.ensemble.keras_network import KerasNetwork
 from fer_ensemble.faces.drawn_pictures import compose_picture
 from fer_ensemble.members import directory
@@ -14,6 +13,7 @@ from fer_ensemble.members.predictions import read_predictions
 from fer_ensemble.training.member import train_member
 from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.training_options import TrainingOptions
+from tests.drawn import sample_dataset
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +32,16 @@ def classifier(member):
 
 def test_a_loaded_member_averages_the_views_that_its_own_predictions_average(member):
     network = KerasNetwork(member / directory.MODEL, "float32")
-    faces, _, usage = draw_sample()
+    sample = sample_dataset()
     parts, _ = read_predictions(member / directory.PREDICTIONS)
     expected = parts["PublicTest"].probabilities
-    np.testing.assert_allclose(network.predict(faces[usage == PUBLIC_TEST]), expected, atol=1e-5)
+    np.testing.assert_allclose(network.predict(sample.images[sample.split(PUBLIC_TEST)]), expected, atol=1e-5)
 
 
 def test_drawn_faces_show_in_pictures_what_they_show_alone(classifier):
-    faces, labels, usage = draw_sample()
-    faces, labels = faces[usage != TRAINING], labels[usage != TRAINING]
+    sample = sample_dataset()
+    held_out = sample.usage != TRAINING
+    faces, labels = sample.images[held_out], sample.labels[held_out]
     alone = classifier.predict(faces).argmax(axis=1)
     pictures = [compose_picture([face], [(150, 120)], (480, 420), 4) for face in faces]
     found = [classifier.find_faces(picture) for picture in pictures]

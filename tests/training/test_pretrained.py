@@ -132,8 +132,10 @@ def test_what_cannot_be_a_start_is_told_in_one_line(tiny_member, tmp_path):
         path = tmp_path / f"damaged{suffix}"
         path.write_text("not this")
         model = "resnet18" if suffix == ".safetensors" else "cnn"
-        message = fails(path, model=model)
-        assert message.startswith(f"{path} ") and "cannot be read (" in message
+        what = f"does not fit --model={model} --width=4: it"
+        if suffix == ".keras":
+            what = "must be a network saved as .keras, but"
+        assert f"{path} {what} cannot be read (" in fails(path, model=model)
     assert "does not fit --model=resnet9 --width=4: it is a cnn of 23 layers" in fails(
         tiny_member, model="resnet9"
     )

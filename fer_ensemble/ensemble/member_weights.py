@@ -17,7 +17,7 @@ WEIGHTINGS = {
 
 
 def resolve_weighting(weighting: str, oof: Part) -> str:
-    """Returns `weighting`, and for `auto` what it stands for: `oof` if members held images out, else `equal`.
+    """Returns `weighting`, and for `auto` what it stands for: `oof` if all runs held an image out, else `equal`.
 
     Args:
         weighting: As for `weigh_members`, or `auto`.
@@ -25,7 +25,7 @@ def resolve_weighting(weighting: str, oof: Part) -> str:
     """
     if weighting != "auto":
         return weighting
-    return "oof" if _held_out(oof) else "equal"
+    return "oof" if can_choose_on(oof) else "equal"
 
 
 def weigh_members(weighting: str, oof: Part, public: Part | None) -> np.ndarray:
@@ -53,19 +53,28 @@ def weigh_members(weighting: str, oof: Part, public: Part | None) -> np.ndarray:
         return choose_weights(np.stack([public.members[member] for member in members]), public.labels)
     runs = sorted({run_of(member) for member in members})
     if weighting in WEIGHTINGS:
-        if not _held_out(oof):
+        if not (oof.labels != UNLABELLED).any():
             raise UserError(
                 f"`weights` {weighting} needs images that were held out, but no member held any out: they were "
                 "trained with --fold=none and without --holdout. Take --weights=equal."
             )
+        if not can_choose_on(oof):
+            raise UserError(
+                f"`weights` {weighting} needs images that all runs held out, but there are none: the runs have "
+                "members of other folds. Take --weights=equal, or some of the runs (--runs)."
+            )
         choose = choose_weights if weighting == "oof" else choose_greedily
-        held_out_by_all = ~np.isnan(oof.runs).any(axis=(0, 2))
-        weights = choose(oof.runs, np.where(held_out_by_all, oof.labels, UNLABELLED))
+        weights = choose(oof.runs, _labels_held_out_by_all(oof))
     else:
         weights = read_weights(weighting, runs)
     shares = np.array([weights[runs.index(run_of(member))] for member in members])
     return shares / shares.sum()
 
 
-def _held_out(oof):
-    return (oof.labels != UNLABELLED).any()
+def can_choose_on(oof: Part) -> bool:
+    """Returns whether all runs held out a labelled image, the same one."""
+    return bool((_labels_held_out_by_all(oof) != UNLABELLED).any())
+
+
+def _labels_held_out_by_all(oof):
+    return np.where(np.isnan(oof.runs).any(axis=(0, 2)), UNLABELLED, oof.labels)

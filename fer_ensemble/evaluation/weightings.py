@@ -3,7 +3,7 @@
 import numpy as np
 
 from fer_ensemble.data.dataset import PUBLIC_TEST, SPLITS, UNLABELLED
-from fer_ensemble.ensemble.member_weights import WEIGHTINGS, weigh_members
+from fer_ensemble.ensemble.member_weights import WEIGHTINGS, can_choose_on, weigh_members
 from fer_ensemble.ensemble.parts import OOF, Part, combine_part, correct_images, sum_by_run
 from fer_ensemble.scoring.comparisons import compare_pairs
 
@@ -23,8 +23,8 @@ def compare_weightings(oof: Part, public: Part | None, chosen: str, weights: np.
     """
     parts = {OOF: oof, SPLITS[PUBLIC_TEST]: public}
     parts = {name: part for name, part in parts.items() if part is not None and (part.labels != UNLABELLED).any()}
-    judged_on = {"equal": None, "public": SPLITS[PUBLIC_TEST]}
-    weightings = [name for name in WEIGHTINGS if judged_on.get(name, OOF) in (None, *parts)]
+    possible = {"equal": True, "public": SPLITS[PUBLIC_TEST] in parts}
+    weightings = [name for name in WEIGHTINGS if possible.get(name, can_choose_on(oof))]
     found, equal = {}, {}
     for weighting in [*weightings, *({chosen} - set(weightings))]:
         shares = weights if weighting == chosen else weigh_members(weighting, oof, public)

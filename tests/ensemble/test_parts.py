@@ -6,8 +6,10 @@ import pathlib
 import numpy as np
 import pytest
 
-from fer_ensemble.ensemble.member_weights import WEIGHTINGS, weigh_members
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.ensemble.member_weights import WEIGHTINGS, resolve_weighting, weigh_members
 from fer_ensemble.ensemble.parts import combine_part, join_parts, leave_one_run_out, score_all
+from fer_ensemble.evaluation.weightings import compare_weightings
 from fer_ensemble.members.collection import Member
 from fer_ensemble.members.predictions import Predictions
 
@@ -108,3 +110,16 @@ def test_public_weighs_the_members_one_by_one_on_public_test(oof, public):
 def test_only_public_looks_at_public_test(oof):
     for weighting in ("equal", "oof", "greedy"):
         assert weigh_members(weighting, oof, None).sum() == pytest.approx(1)
+
+
+def test_runs_that_held_out_no_image_in_common_are_weighed_equally(oof, public):
+    members = [MEMBERS[0], MEMBERS[3]]  # cnn_0 of fold 0, cnn_1 of fold 1
+    parts = [predictions(np.arange(member.fold, IMAGES, 2), seed) for seed, member in enumerate(members)]
+    apart = join_parts("oof", members, parts)
+    assert resolve_weighting("auto", oof) == "oof"
+    assert resolve_weighting("auto", apart) == "equal"
+    for weighting in ("oof", "greedy"):
+        with pytest.raises(UserError, match="images that all runs held out, but there are none"):
+            weigh_members(weighting, apart, public)
+    tested = join_parts("PublicTest", members, [predictions(np.arange(100, 140), seed) for seed in (0, 1)])
+    assert set(compare_weightings(apart, tested, "equal", np.array([0.5, 0.5]))) == {"equal", "public"}

@@ -1,6 +1,6 @@
 """The threshold of the unsure for an ensemble, chosen on its out-of-fold table, and what it does on both tables.
 
-python bench/unsure_threshold.py experiments/first
+python bench/unsure_threshold.py experiments/cpu
 """
 
 import pathlib

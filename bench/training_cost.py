@@ -1,7 +1,7 @@
 """How many hours of one core the members of one or several folders take to train, undisturbed.
 
-Each member counts by its images and epochs, at the speed of its fastest epoch: what the processor did beside it, and the
-time it stood still, do not count. It reads what the members left (`member.json`, `history.csv`), and no weights.
+Each member counts by its images and epochs, at the speed of its fastest epoch: what the processor did beside
+it, and the time it stood still, do not count. It reads what the members left, and no weights.
 
     python bench/training_cost.py experiments/cpu experiments/teachers
 """

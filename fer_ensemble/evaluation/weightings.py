@@ -23,8 +23,9 @@ def compare_weightings(oof: Part, public: Part | None, chosen: str, weights: np.
     """
     parts = {OOF: oof, SPLITS[PUBLIC_TEST]: public}
     parts = {name: part for name, part in parts.items() if part is not None and (part.labels != UNLABELLED).any()}
-    possible = {"equal": True, "public": SPLITS[PUBLIC_TEST] in parts}
-    weightings = [name for name in WEIGHTINGS if possible.get(name, can_choose_on(oof))]
+    held_out = can_choose_on(oof)
+    possible = {"equal": True, "oof": held_out, "greedy": held_out, "public": SPLITS[PUBLIC_TEST] in parts}
+    weightings = [name for name in WEIGHTINGS if possible[name]]
     found, equal = {}, {}
     for weighting in [*weightings, *({chosen} - set(weightings))]:
         shares = weights if weighting == chosen else weigh_members(weighting, oof, public)

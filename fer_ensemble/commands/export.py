@@ -27,6 +27,7 @@ from fer_ensemble.export.exporting import FORMATS, check_request, choose_test_fa
 from fer_ensemble.export.needs import check_packages
 from fer_ensemble.export.source_loading import ASSETS, find_source, load_source
 from fer_ensemble.members import directory
+from fer_ensemble.members.views import VIEWS
 
 
 def define_flags() -> None:
@@ -57,9 +58,9 @@ def define_flags() -> None:
     flags.DEFINE_enum(
         "tta",
         "auto",
-        ["auto", "none", "flip"],
-        "For a member: flip has it average its probabilities for a face and for its mirror image, in twice the "
-        "time; auto: as its training did (--tta). Others than that take --data.",
+        ["auto", *VIEWS],
+        "For a member: the views of a face whose probabilities it averages, as of model_train.py; flip takes "
+        "twice and shifts ten times as long as none; auto: as its training did. Others than that take --data.",
     )
     flags.DEFINE_float("most_loss", 0.5, "Most points of accuracy on PublicTest that an int8 export may lose.")
 

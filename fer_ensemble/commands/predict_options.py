@@ -67,8 +67,9 @@ class PredictOptions:
     tta: str = setting(
         "auto",
         "Views of each face to average over. auto: those that the members were trained with (for photos: that the "
-        "ensemble was saved with); none: the face alone; flip: and its mirror image; tencrop: its corners and "
-        "centre, 44 pixels wide, and their mirror images. Others than auto need --data or --images.",
+        "ensemble was saved with); none: the face alone; flip: and its mirror image; shifts: both also moved by "
+        "a pixel in each direction; tencrop: its corners and centre, 44 pixels wide, and their mirror images. "
+        "Others than auto need --data or --images.",
         choices=("auto", *VIEWS),
     )
     precision: str = setting(

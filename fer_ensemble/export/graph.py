@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fer_ensemble.export.graph_names import CLASS_MAPS, FACES, PROBABILITIES
+from fer_ensemble.members.views import average, make_views
 from fer_ensemble.models.device import keras
 from fer_ensemble.models.folding import fold_model, fold_weights
 from fer_ensemble.scoring.calibration import LEAST_SHARE, Calibration
@@ -23,19 +24,17 @@ def build_graph(
             layer is the softmax, as members are saved. One of them, or all networks of an ensemble.
         weights: Floats, one for each model, none negative; rescaled to sum to 1.
         calibration: `fer_ensemble.scoring.calibration.Calibration` of the weighted mean.
-        views: `none`, or `flip`: each network's probabilities for the face and for its mirror image are averaged.
+        views: The views of each face whose probabilities are averaged, as `fer_ensemble.members.views` names them.
 
     Returns:
         Uncompiled `keras.Model` of standard layers and operations, the batch normalisation folded, from `faces`,
         uint8 of shape `(batch, 48, 48)`, to a dictionary: `probabilities`, float32 of shape `(batch, classes)`,
         calibrated, each row summing to 1; and, of a single network with global pooling and one dense layer after
-        it, `class_maps`, float32 of shape `(batch, classes, height, width)` (see `find_class_maps`); of two views
-        the mean of their maps, of which the sum over the cells is the mean of their logits.
+        it, `class_maps`, float32 of shape `(batch, classes, height, width)` (see `find_class_maps`); of several
+        views the mean of their maps, of which the sum over the cells is the mean of their logits.
     """
     faces = keras.Input((48, 48), dtype="uint8", name=FACES)
-    pixels = ops.expand_dims(ops.cast(faces, "float32"), -1)
-    if views == "flip":
-        pixels = ops.concatenate([pixels, ops.flip(pixels, axis=2)])
+    pixels = make_views(ops.expand_dims(ops.cast(faces, "float32"), -1), views)
     shares = np.asarray(weights, np.float64) / np.sum(weights)
     mean, outputs = None, {}
     for number, (model, share) in enumerate(zip(models, shares, strict=True)):
@@ -49,11 +48,11 @@ def build_graph(
         answer = core(pixels)
         logits, *maps = answer if isinstance(answer, list | tuple) else [answer]
         if maps:
-            seen = _average_maps(maps[0]) if views == "flip" else maps[0]
+            seen = maps[0] if views == "none" else average(_turn_back(maps[0]), views)
             outputs[CLASS_MAPS] = layers.Identity(name=CLASS_MAPS)(seen)
         term = ops.softmax(logits)
-        if views == "flip":
-            term = ops.mean(ops.reshape(term, (2, -1, logits.shape[-1])), axis=0)
+        if views != "none":
+            term = average(term, views)
         term = term if len(models) == 1 else term * float(share)
         mean = term if mean is None else mean + term
     probabilities = _calibrate(mean, calibration)
@@ -120,10 +119,10 @@ def find_class_maps(core: keras.Model) -> keras.KerasTensor | None:
     return layers.Permute((3, 1, 2), name=CLASS_MAPS)(maps)
 
 
-def _average_maps(maps):
-    """Averages those of the faces and, turned back, those of their mirror images, which come after them."""
-    faces, mirrored = ops.split(maps, 2)
-    return (faces + ops.flip(mirrored, axis=3)) / 2
+def _turn_back(maps):
+    """Mirrors those of mirror images, the second half of the views. A pixel's shift is nothing to their cells."""
+    upright, mirrored = ops.split(maps, 2)
+    return ops.concatenate([upright, ops.flip(mirrored, axis=3)])
 
 
 def _calibrate(probabilities, calibration):

@@ -54,7 +54,7 @@ def find_source(model: str | os.PathLike, views: str | None = None) -> int:
                 raise FileNotFoundError(f"There is no {ASSETS / name}: this installation ships no network.")
         return 1
     if (folder / ensemble_file.NAME).is_file():
-        return sum(weight > 0 for weight in _read_ensemble(folder).weights.values())
+        return sum(weight > 0 for weight in ensemble_file.read_record(folder).weights.values())
     raise UserError(
         f"{folder}: expected {SHIPPED}, the folder of a finished member, with {directory.RECORD}, or that of an "
         f"ensemble, with {ensemble_file.NAME}. Received neither. `python predict.py` writes {ensemble_file.NAME} "
@@ -99,8 +99,8 @@ def load_member(
         folder: Its folder.
         calibrated_like: Folder of another member, trained likewise, that held images out; None: the member is
             calibrated on the images that it held out itself, or, if there are none, on PublicTest.
-        views: `none` or `flip`, as `fer_ensemble.members.views` names them: what it is asked about each face;
-            None: what its training left predictions of.
+        views: What it is asked about each face, as `fer_ensemble.members.views` names them; None: what its
+            training left predictions of.
         dataset: `Dataset` that it was trained on, which other views take: it is calibrated with them.
 
     Returns:
@@ -146,7 +146,6 @@ def _read_finished(folder, views, dataset):
     directory.check_file(folder, record, directory.PREDICTIONS)
     member = Member(_run(record), record["settings"]["fold"], folder, record)
     views = views or own_views(member)
-    _check_exported(folder, views)
     if views == own_views(member):
         return record, read_predictions(folder / directory.PREDICTIONS)[0], views
     if dataset is None or dataset.fingerprint != record["data"]["fingerprint"]:
@@ -155,15 +154,6 @@ def _read_finished(folder, views, dataset):
             f"Received {'none' if dataset is None else 'other data'}. Give them with --data=..."
         )
     return record, member_predictions(member, dataset, Predictor(views)), views
-
-
-def _check_exported(folder, views):
-    if views not in ("none", "flip"):
-        raise UserError(
-            f"{folder}: expected what sees each face as it is, or mirrored, too. Received: views {views}, which "
-            "are not exported. Choose others: of a member with this command's --tta=flip, of an ensemble with "
-            "python predict.py --tta=flip --save."
-        )
 
 
 def _name(record):
@@ -180,14 +170,8 @@ def _load_shipped():
     return Source(SHIPPED, [_read_model(ASSETS / SHIPPED_NETWORK)], (1.0,), views, facts)
 
 
-def _read_ensemble(folder):
-    record = ensemble_file.read_record(folder)
-    _check_exported(folder / ensemble_file.NAME, record.views)
-    return record
-
-
 def _load_ensemble(folder):
-    record = _read_ensemble(folder)
+    record = ensemble_file.read_record(folder)
     models, weights = [], []
     for name, weight in record.weights.items():
         path = folder / name / directory.MODEL

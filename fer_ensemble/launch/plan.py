@@ -137,7 +137,8 @@ def plan_members(
             if is_current(folder) and not options.overwrite:
                 record = directory.read_record(folder)
                 _check_settings(folder, own, record["settings"])
-                seconds = record["training_seconds"]
+                if directory.recorded_views(record) == own.tta:  # else it is to be asked again
+                    seconds = record["training_seconds"]
             members.append(PlannedMember(own, folder, seconds))
     return members
 

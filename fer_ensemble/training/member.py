@@ -65,9 +65,13 @@ def train_member(settings: TrainingSettings, options: TrainingOptions) -> None:
             replacement.begin_afresh(folder)
         work = replacement.work_folder(folder)
         if directory.is_complete(work):
-            _check_same(folder, identity, directory.read_record(folder))
+            record = directory.read_record(folder)
+            _check_same(folder, identity, record)
             _remove(folder, *LEFT_BEHIND)
-            print(f"{folder} is complete: nothing to do (--overwrite trains it afresh)")
+            if directory.recorded_views(record) == settings.tta:
+                print(f"{folder} is complete: nothing to do (--overwrite trains it afresh)")
+            else:
+                _ask_again(folder, record, dataset, held_out, settings.tta)
             return
         saved = read_notes(work / directory.STATE)
         if saved:
@@ -101,8 +105,6 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
     check_memory(size, f"{folder}: {len(own):,} images to train on, {len(held_out):,} held out")
     if settings.deterministic:
         make_deterministic()
-    from fer_ensemble.members.predictions import predict_parts, write_predictions
-    from fer_ensemble.members.views import VIEWS, average_views
     from fer_ensemble.models import device
     from fer_ensemble.training.checkpoint import Checkpoint
     from fer_ensemble.training.fit import TrainingData, fit_model
@@ -135,10 +137,7 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
     with replacing(folder / directory.MODEL) as temporary:
         # An uncompiled twin: looking at the held-out fold compiled the model, and people would load an optimiser.
         type(model)(model.input, model.output, name=model.name).save(temporary)
-    test_splits = {SPLITS[usage]: dataset.split(usage) for usage in (PUBLIC_TEST, PRIVATE_TEST)}
-    seen, views = average_views(model, settings.tta), VIEWS[settings.tta]
-    parts = predict_parts(seen, dataset, {"oof": held_out, **test_splits}, views)
-    write_predictions(folder / directory.PREDICTIONS, parts, dataset.fingerprint)
+    metrics = _predict(folder, model, settings.tta, dataset, held_out)
     record = {
         **identity,
         "seed": seed,
@@ -147,10 +146,35 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
         "versions": _describe_versions(),
         "finished": _now(),
         "training_seconds": round(sum(row["seconds"] for row in history), 1),
-        "metrics": {name: _score(parts[name]) for name in ("oof", SPLITS[PUBLIC_TEST])},
+        "metrics": metrics,
     }
-    directory.write_record(folder, record, [directory.MODEL, directory.PREDICTIONS, directory.HISTORY])
+    _complete(folder, record)
     _remove(folder, *LEFT_BEHIND)
+
+
+def _ask_again(folder, record, dataset, held_out, views):
+    """Predicts with a finished member's network and other views; after a kill, the next call does it again."""
+    from fer_ensemble.members.saved_network import load_network
+
+    directory.check_file(folder, record, directory.MODEL)
+    print(f"{folder} is complete: predicting with --tta={views}", flush=True)
+    metrics = _predict(folder, load_network(folder / directory.MODEL), views, dataset, held_out)
+    _complete(folder, {**record, "settings": {**record["settings"], "tta": views}, "metrics": metrics})
+
+
+def _predict(folder, model, views, dataset, held_out):
+    """Writes a member's predictions, and returns its scores."""
+    from fer_ensemble.members.predictions import predict_parts, write_predictions
+    from fer_ensemble.members.views import VIEWS, average_views
+
+    test_splits = {SPLITS[usage]: dataset.split(usage) for usage in (PUBLIC_TEST, PRIVATE_TEST)}
+    parts = predict_parts(average_views(model, views), dataset, {"oof": held_out, **test_splits}, VIEWS[views])
+    write_predictions(folder / directory.PREDICTIONS, parts, dataset.fingerprint)
+    return {name: _score(parts[name]) for name in ("oof", SPLITS[PUBLIC_TEST])}
+
+
+def _complete(folder, record):
+    directory.write_record(folder, record, [directory.MODEL, directory.PREDICTIONS, directory.HISTORY])
     scores = ", ".join(f"{name} {score:.2%}" for name, score in record["metrics"].items() if score is not None)
     print(f"{folder.parent if folder.name == replacement.NEW else folder} is complete: {scores}")
 

@@ -226,8 +226,9 @@ class TrainingSettings:
     tta: str = setting(
         "none",
         "Views of each face that the member's predictions are averaged over, and by default its ensemble's. none: "
-        "the face alone; flip: and its mirror image; tencrop: its corners and centre, 44 pixels wide, and their "
-        "mirror images.",
+        "the face alone; flip: and its mirror image; shifts: both also moved by a pixel in each direction; "
+        "tencrop: its corners and centre, 44 pixels wide, and their mirror images. A finished member whose --tta "
+        "is changed is not trained again, only asked again.",
         choices=tuple(VIEWS),
     )
 
@@ -310,7 +311,7 @@ def parse_milestones(text: str) -> list[float]:
 
 
 def list_differences(settings: TrainingSettings, recorded: dict) -> list[str]:
-    """Says which settings are not those of a record: `["width: 8, not 4"]`.
+    """Says which settings are not those of a record: `["width: 8, not 4"]`; but for `tta`, which trains nothing.
 
     Args:
         settings: `TrainingSettings`.
@@ -319,6 +320,7 @@ def list_differences(settings: TrainingSettings, recorded: dict) -> list[str]:
     pairs = [
         (field.name, getattr(settings, field.name), recorded.get(field.name, field.default))
         for field in dataclasses.fields(settings)
+        if field.name != "tta"
     ]
     pairs = [(name, value, tuple(old) if isinstance(old, list) else old) for name, value, old in pairs]  # of JSON
     return [f"{name}: {_brief(value)}, not {_brief(old)}" for name, value, old in pairs if value != old]

@@ -113,7 +113,7 @@ def test_it_knows_where_it_comes_from(loaded, saved, tiny_dataset):
         (FACES.astype(np.float32), None, r"`images` must be uint8 .* Received: float32 of shape \(5, 48, 48\)"),
         (FACES[0], None, r"Received: uint8 of shape \(48, 48\)"),
         (FACES[:, :40], None, r"Received: uint8 of shape \(5, 40, 48\)"),
-        (FACES, "upside", r"`views` must be among none, flip, tencrop\. Received: 'upside'"),
+        (FACES, "upside", r"`views` must be among none, flip, shifts, tencrop\. Received: 'upside'"),
     ],
 )
 def test_anything_but_faces_is_refused(loaded, images, views, message):

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from fer_ensemble.export.graph import build_graph
+from fer_ensemble.members.predictions import predict_probabilities
+from fer_ensemble.members.views import VIEWS, average_views
 from fer_ensemble.models.device import keras
 from fer_ensemble.scoring.calibration import Calibration
 
@@ -41,6 +43,15 @@ def test_mirror_images_are_averaged_where_the_source_does(make_network, faces):
     found = run(build_graph([network], [1.0], CALIBRATION, views="flip"), faces)["probabilities"]
     mean = (predict(network, faces) + predict(network, faces[:, :, ::-1])) / 2
     np.testing.assert_allclose(found, CALIBRATION.apply(mean), atol=1e-5)
+
+
+@pytest.mark.parametrize("views", ["shifts", "tencrop"])
+def test_more_views_are_averaged_as_in_predictions(views, make_network, faces):
+    network = make_network(model="resnet9")
+    found = run(build_graph([network], [1.0], CALIBRATION, views=views), faces)
+    mean = predict_probabilities(average_views(network, views), faces, VIEWS[views])
+    np.testing.assert_allclose(found["probabilities"], CALIBRATION.apply(mean), atol=1e-5)
+    assert found["class_maps"].shape[:2] == (20, 7)
 
 
 @pytest.mark.parametrize("model", ["resnet9", "resnet"])  # a maximum, an average

@@ -110,6 +110,14 @@ def test_only_a_folder_with_a_record_is_complete(tmp_path):
     assert members[1].seconds == 12.5
 
 
+def test_a_member_that_was_asked_with_other_views_is_left_to_be_asked_again(tmp_path):
+    options = TrainingOptions(experiments=str(tmp_path))
+    write_record(tmp_path / "exp_0" / "cnn_0", TrainingSettings())
+    write_record(tmp_path / "exp_1" / "cnn_0", TrainingSettings(fold=1, tta="flip"))
+    members = plan_members([("cnn", 0)], [0, 1], TrainingSettings(tta="flip"), options)
+    assert [member.complete for member in members] == [False, True]
+
+
 def test_overwrite_leaves_nothing_complete(tmp_path):
     write_record(tmp_path / "exp_0" / "cnn_0", TrainingSettings())
     options = TrainingOptions(experiments=str(tmp_path), overwrite=True)

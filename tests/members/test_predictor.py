@@ -119,6 +119,17 @@ def test_flip_is_the_average_of_the_face_and_its_mirror_image(member):
     assert np.abs(found - plain_probabilities(member, FACES)).max() > 1e-3
 
 
+def test_shifts_are_the_average_of_faces_moved_by_a_pixel_and_their_mirror_images(member):
+    expected = np.zeros((len(FACES), 3))
+    padded = np.pad(FACES, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    for top, left in ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2)):
+        view = padded[:, top : top + 48, left : left + 48]
+        expected += plain_probabilities(member, view) + plain_probabilities(member, view[:, :, ::-1])
+    found = predict_probabilities(Predictor("shifts").load(member), FACES)
+    np.testing.assert_allclose(found, expected / 10, atol=1e-5)
+    assert np.abs(found - predict_probabilities(Predictor("flip").load(member), FACES)).max() > 1e-4
+
+
 def enlarge(crops):
     """From 44 to 48 pixels: each new pixel's centre lies between two old ones, at (i + 1/2) 44/48 - 1/2."""
     centres = np.clip((np.arange(48) + 0.5) * 44 / 48 - 0.5, 0, 43)

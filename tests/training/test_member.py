@@ -203,6 +203,25 @@ def test_a_complete_member_is_left_alone(tiny_data, tiny_settings, tiny_member, 
     assert "is complete: nothing to do (--overwrite trains it afresh)" in capsys.readouterr().out
 
 
+def test_a_complete_member_with_other_views_is_asked_again_and_not_trained(
+    tiny_data, tiny_settings, copy, tmp_path, capsys
+):
+    before = describe(copy)
+    train_member(dataclasses.replace(tiny_settings, tta="shifts"), options_for(copy, tiny_data))
+    assert "is complete: predicting with --tta=shifts" in capsys.readouterr().out
+    after = describe(copy)
+    assert {name for name in before if after[name] != before[name]} == {"member.json", "predictions.h5"}
+    directory.check_files(copy)
+    # What a training with these views leaves.
+    folder = directory.member_folder(tmp_path / "trained", tiny_settings.fold, tiny_settings.run)
+    train_member(dataclasses.replace(tiny_settings, tta="shifts"), options_for(folder, tiny_data))
+    for key in ("settings", "metrics", "seed", "data"):
+        assert directory.read_record(copy)[key] == directory.read_record(folder)[key]
+    ours, trained = (read_predictions(each / "predictions.h5")[0] for each in (copy, folder))
+    for name, part in ours.items():
+        np.testing.assert_allclose(part.probabilities, trained[name].probabilities, atol=1e-5)
+
+
 def test_other_settings_are_refused_with_the_differences(tiny_data, tiny_settings, tiny_member):
     before = describe(tiny_member)
     other = dataclasses.replace(tiny_settings, learning_rate=0.01, epochs=30, precision="auto")

@@ -41,7 +41,7 @@ CHOICES = {
     "schedule": "cosine, onecycle, step, plateau",
     "labels": "fer2013, ferplus",
     "class_weight": "none, balanced, sqrt",
-    "tta": "none, flip, tencrop",
+    "tta": "none, flip, shifts, tencrop",
     "precision": "auto, float32, mixed_float16, mixed_bfloat16",
 }
 FIELDS = {field.name: field for field in dataclasses.fields(TrainingSettings)}

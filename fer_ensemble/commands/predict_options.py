@@ -68,7 +68,7 @@ class PredictOptions:
         "auto",
         "Views of each face to average over. auto: those that the members were trained with (for photos: that the "
         "ensemble was saved with); none: the face alone; flip: and its mirror image; shifts: both also moved by "
-        "a pixel in each direction; tencrop: its corners and centre, 44 pixels wide, and their mirror images. "
+        "two pixels in each direction; tencrop: its corners and centre, 44 pixels wide, and their mirror images. "
         "Others than auto need --data or --images.",
         choices=("auto", *VIEWS),
     )

@@ -120,7 +120,7 @@ def find_class_maps(core: keras.Model) -> keras.KerasTensor | None:
 
 
 def _turn_back(maps):
-    """Mirrors those of mirror images, the second half of the views. A pixel's shift is nothing to their cells."""
+    """Mirrors those of mirror images, the second half of the views. Small shifts are nothing to their cells."""
     upright, mirrored = ops.split(maps, 2)
     return ops.concatenate([upright, ops.flip(mirrored, axis=3)])
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 # The names, as flags have them, and how many views of a face each means.
 VIEWS = {"none": 1, "flip": 2, "shifts": 10, "tencrop": 10}
 _CROP = 44  # pixels, of 48
-_SHIFTS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # pixels
+_SHIFT = 2  # pixels
 
 
 def average_views(model: "keras.Model", views: str) -> "keras.Model":
@@ -33,7 +33,7 @@ def make_views(pixels: "keras.KerasTensor", views: str) -> "keras.KerasTensor":
     Args:
         pixels: Grey values, shape `(batch, 48, 48, 1)`.
         views: `none`: the face as it is. `flip`: the face and its mirror image. `shifts`: the face, the same moved
-            by a pixel in each of the four directions, what is beyond the edge repeating it, and their mirror
+            by two pixels in each of the four directions, what is beyond the edge repeating it, and their mirror
             images. `tencrop`: the four corners and the centre, 44 pixels wide and high, resized to 48, and their
             mirror images.
 
@@ -48,10 +48,14 @@ def make_views(pixels: "keras.KerasTensor", views: str) -> "keras.KerasTensor":
     ops = keras.ops
     height, width = pixels.shape[1:3]
     if views == "shifts":
-        rows = ops.concatenate([pixels[:, :1], pixels, pixels[:, -1:]], axis=1)
-        padded = ops.concatenate([rows[:, :, :1], rows, rows[:, :, -1:]], axis=2)
-        moved = [padded[:, 1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in _SHIFTS]
-        pixels = ops.concatenate(moved)
+        left, right, top, bottom = pixels[:, :, :1], pixels[:, :, -1:], pixels[:, :1], pixels[:, -1:]
+        moved = [
+            ops.concatenate([top, top, pixels[:, :-_SHIFT]], axis=1),
+            ops.concatenate([pixels[:, _SHIFT:], bottom, bottom], axis=1),
+            ops.concatenate([left, left, pixels[:, :, :-_SHIFT]], axis=2),
+            ops.concatenate([pixels[:, :, _SHIFT:], right, right], axis=2),
+        ]
+        pixels = ops.concatenate([pixels, *moved])
     elif views == "tencrop":
         bottom, right = height - _CROP, width - _CROP
         corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)]

@@ -10,6 +10,7 @@ from keras import ops
 from fer_ensemble.models import add_softmax, build_model
 from fer_ensemble.models.device import choose_precision, compile_options
 from fer_ensemble.models.layers import set_pixel_statistics
+from fer_ensemble.training import self_labels
 from fer_ensemble.training.augmentation import AugmentedImages
 from fer_ensemble.training.batches import TrainingBatches
 from fer_ensemble.training.draws import draw_batch
@@ -42,7 +43,14 @@ class TrainingNetwork:
         draws = draw_batch(np.random.default_rng(0), 1, settings)
         inputs = {name: keras.Input(values.shape[1:], name=name) for name, values in draws.items()}
         inputs["positions"] = keras.Input((), dtype="int32", name="positions")
-        self.training = keras.Model(inputs, self.core(AugmentedImages(images)(inputs)))
+        outputs = self.core(AugmentedImages(images)(inputs))
+        self._self_labels = None
+        if settings.self_labels:
+            steps = settings.epochs * (len(images) // min(settings.batch_size, len(images)))
+            begin = round(self_labels.BEGIN * steps)
+            self._self_labels = self_labels.SelfLabels(len(images), classes, settings.self_labels, begin)
+            outputs = self._self_labels([outputs, inputs["positions"]])
+        self.training = keras.Model(inputs, outputs)
         self.plain = build_plain_model(classes, settings)
 
     def initialize(self, give_weights: Callable[[keras.Model], None]) -> None:
@@ -53,10 +61,16 @@ class TrainingNetwork:
 
     def compile(self, optimizer: keras.optimizers.Optimizer, **options: object) -> None:
         """Compiles `training`; `options` go before those that suit the device."""
+        if self._self_labels:
+            loss = self_labels.SelfLabelledLoss()
+            accuracy = keras.metrics.MeanMetricWrapper(self_labels.accuracy, name="accuracy")
+        else:
+            loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+            accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
         self.training.compile(
             optimizer=optimizer,
-            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            loss=loss,
+            metrics=[accuracy],
             **{**compile_options(training=True), **options},
         )
         self.training.optimizer.build(self.core.trainable_variables)
@@ -64,7 +78,11 @@ class TrainingNetwork:
     @property
     def variables(self) -> list:
         """All that the next step depends on, in an order that is the same when the network is built again."""
-        return self.core.variables + self.training.optimizer.variables
+        return self._own_variables + self.training.optimizer.variables
+
+    @property
+    def _own_variables(self):
+        return self.core.variables + (self._self_labels.variables if self._self_labels else [])
 
     def update_plain(self, batches: TrainingBatches) -> keras.Model:
         """Gives `plain` the present weights, or their moving averages if the optimiser keeps any, and returns it.
@@ -90,12 +108,12 @@ class TrainingNetwork:
 
     @contextlib.contextmanager
     def _kept(self) -> Iterator[None]:
-        """Puts all variables of the core back, random states included, when the block ends."""
-        before = [ops.convert_to_numpy(variable.value) for variable in self.core.variables]
+        """Puts all variables but the optimiser's back, random states included, when the block ends."""
+        before = [ops.convert_to_numpy(variable.value) for variable in self._own_variables]
         try:
             yield
         finally:
-            for variable, value in zip(self.core.variables, before, strict=True):
+            for variable, value in zip(self._own_variables, before, strict=True):
                 variable.assign(value)
 
 

@@ -182,6 +182,13 @@ class TrainingSettings:
     teacher_share: float = setting(
         0.5, "Share of the teacher in what is learnt; the label has the rest.", least=0.0, most=1.0
     )
+    self_labels: float = setting(
+        0.0,
+        "Share of each image's target that is, after 40 % of the epochs, the mean of what the network itself said "
+        "of that image before: labels that are wrong teach less.",
+        least=0.0,
+        most=1.0,
+    )
     class_weight: str = setting(
         "none",
         "How much an image counts in the loss. none: all alike; balanced: each class the same in all; sqrt: half "
@@ -226,7 +233,7 @@ class TrainingSettings:
     tta: str = setting(
         "none",
         "Views of each face that the member's predictions are averaged over, and by default its ensemble's. none: "
-        "the face alone; flip: and its mirror image; shifts: both also moved by a pixel in each direction; "
+        "the face alone; flip: and its mirror image; shifts: both also moved by two pixels in each direction; "
         "tencrop: its corners and centre, 44 pixels wide, and their mirror images. A finished member whose --tta "
         "is changed is not trained again, only asked again.",
         choices=tuple(VIEWS),
@@ -267,6 +274,11 @@ class TrainingSettings:
             raise UserError(
                 "`teacher` takes one fold, or none without a `holdout`: of what else is held out, the teacher's "
                 f"networks saw the labels. Received: fold {_brief(self.fold)}, holdout {self.holdout:g}."
+            )
+        if self.self_labels and (self.mixup or self.cutmix):
+            raise UserError(
+                "`self_labels` takes images that are not mixed. Received: "
+                f"{self.self_labels:g} with mixup {self.mixup:g} and cutmix {self.cutmix:g}."
             )
         parse_milestones(self.milestones)
         if self.schedule == "plateau" and not (self.validate_every and (self.holdout or self.fold is not None)):

@@ -41,7 +41,7 @@ FOLDS = {"tensorflow": 0, "jax": 1}  # which member is trained on which backend
 # float16 is what a GPU trains in: its loss scaler's variables, and the averages inside it, are in the state, too.
 FLAGS = [
     "--width=4", "--input_size=16", "--epochs=12", "--batch_size=12", "--precision=mixed_float16",
-    "--optimizer=sgd", "--learning_rate=0.05", "--ema=0.5", "--deterministic",
+    "--optimizer=sgd", "--learning_rate=0.05", "--ema=0.5", "--self_labels=0.5", "--deterministic",
 ]  # fmt: skip
 
 

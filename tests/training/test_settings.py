@@ -10,7 +10,7 @@ from fer_ensemble.training.training_options import TrainingOptions
 # Each limit of each field: a value just beyond it, and what the message says of it.
 LIMITS = [
     ("teacher_share", -0.1, "at least 0"), ("teacher_share", 1.5, "at most 1"), ("replica", -1, "at least 0"),
-    ("seed", -1, "at least 0"),
+    ("self_labels", -0.1, "at least 0"), ("self_labels", 1.5, "at most 1"), ("seed", -1, "at least 0"),
     ("holdout", -0.1, "at least 0"), ("holdout", 1.0, "below 1"),
     ("fold_seed", -1, "at least 0"), ("width", 0, "at least 1"), ("input_size", 15, "at least 16"),
     ("input_size", 100_000, "at most 1,024"),
@@ -114,6 +114,11 @@ def test_a_holdout_takes_no_fold():
         "`holdout` must be 0 beside a fold, which is held out already. Received: 0.2 with fold 0. "
         "Give --fold=none, too."
     )
+
+
+def test_own_answers_are_of_images_that_are_not_mixed():
+    with pytest.raises(ValueError, match=r"Received: 0\.5 with mixup 0 and cutmix 1\."):
+        TrainingSettings(self_labels=0.5, cutmix=1.0)
 
 
 @pytest.mark.parametrize("text", ["", "half", "0,0.5", "0.5,1", "0.5,0.5", "0.75,0.5", "-0.1", "nan", "0.5,"])

@@ -87,7 +87,8 @@ def pixels_to_features(
         input_size: Height and width, in pixels.
         channels: 1, or 3 for the grey values three times over.
         statistics: `unit` for values of -1..1; `imagenet` for ImageNet's means and standard deviations, with one
-            channel their averages, taken off values of 0..1; `dataset` for those that `set_pixel_statistics` sets.
+            channel their averages, taken off values of 0..1; `dataset` for those that `set_pixel_statistics` sets;
+            `image` for a mean of 0 and a standard deviation of 1 of each image by itself.
 
     Returns:
         Tuple of the input, grey values 0..255 of shape `(batch, 48, 48, 1)`, and float32 features of shape
@@ -107,6 +108,10 @@ def pixels_to_features(
         )
         scale, offset = 1 / (2 * deviation), (1 - 2 * mean) / (2 * deviation)  # from -1..1
         features = layers.Rescaling(scale.tolist(), offset.tolist(), dtype="float32")(features)
+    elif statistics == "image":
+        features = layers.GroupNormalization(
+            1, center=False, scale=False, epsilon=_EPSILON, dtype="float32", name="image_statistics"
+        )(features)
     elif statistics == "dataset":
         # Weights, not configuration: members of one architecture differ in them as in all others.
         features = layers.BatchNormalization(

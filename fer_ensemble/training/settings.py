@@ -86,8 +86,9 @@ class TrainingSettings:
     pixel_statistics: str = setting(
         "unit",
         "What the model itself makes of grey values. unit: -1..1; dataset: mean 0 and standard deviation 1 over "
-        "the training images; imagenet: each channel by its mean and standard deviation over ImageNet.",
-        choices=("unit", "dataset", "imagenet"),
+        "the training images; image: the same of each image by itself; imagenet: each channel by its mean and "
+        "standard deviation over ImageNet.",
+        choices=("unit", "dataset", "image", "imagenet"),
     )
 
     # What it starts from.

@@ -36,7 +36,7 @@ CHOICES = {
     "downsampling": "maxpool, stride",
     "activation": "relu, leaky_relu, elu, gelu, silu",
     "input_channels": "1, 3",
-    "pixel_statistics": "unit, dataset, imagenet",
+    "pixel_statistics": "unit, dataset, image, imagenet",
     "optimizer": "sgd, adamw, muon",
     "schedule": "cosine, onecycle, step, plateau",
     "labels": "fer2013, ferplus",

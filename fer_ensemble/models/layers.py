@@ -10,6 +10,8 @@ from keras import layers, ops
 # Means and standard deviations of red, green and blue, as shares of the range 0..255, as torchvision has them.
 IMAGENET_STATISTICS = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 PIXEL_STATISTICS = "pixel_statistics"  # name of the layer that holds the data set's
+IMAGE_STATISTICS = "image_statistics"  # of the one that computes each image's
+MEAN_IMAGE = (129.5, 54.0)  # grey values: mean and standard deviation of the images of FER2013, on average
 _EPSILON = 1e-6
 
 
@@ -110,7 +112,7 @@ def pixels_to_features(
         features = layers.Rescaling(scale.tolist(), offset.tolist(), dtype="float32")(features)
     elif statistics == "image":
         features = layers.GroupNormalization(
-            1, center=False, scale=False, epsilon=_EPSILON, dtype="float32", name="image_statistics"
+            1, center=False, scale=False, epsilon=_EPSILON, dtype="float32", name=IMAGE_STATISTICS
         )(features)
     elif statistics == "dataset":
         # Weights, not configuration: members of one architecture differ in them as in all others.

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from fer_ensemble.models.layers import PIXEL_STATISTICS
+from fer_ensemble.models.layers import IMAGE_STATISTICS, MEAN_IMAGE, PIXEL_STATISTICS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +44,14 @@ def read_model(model: keras.Model, target: keras.Model) -> Source:
 
 
 def input_scale(model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
-    """Returns what the first convolution sees of grey values: scale and offset, float64, shape `(channels,)`."""
+    """Returns what the first convolution sees of grey values: scale and offset, float64, shape `(channels,)`.
+
+    Where each image has its own statistics, those of the mean image of FER2013.
+    """
     stem = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    if any(layer.name == IMAGE_STATISTICS for layer in model.layers):
+        mean, deviation = MEAN_IMAGE
+        return np.full(stem.input.shape[-1], 1 / deviation), np.full(stem.input.shape[-1], -mean / deviation)
     faces = np.zeros((2, *model.input.shape[1:]), np.float32)
     faces[1] = 255
     seen = keras.ops.convert_to_numpy(keras.Model(model.input, stem.input)(faces, training=False))

@@ -25,7 +25,8 @@ def pristine(make_network, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ensemble")
     for number, name in enumerate(MEMBERS):
         (folder / name).mkdir(parents=True)
-        model = make_network(number, model=name.split("/")[1].removesuffix("_0"))
+        statistics = "image" if number else "unit"
+        model = make_network(number, model=name.split("/")[1].removesuffix("_0"), pixel_statistics=statistics)
         model.save(folder / name / "model.keras")
     calibration = Calibration(0.1, 0.8)
     write_record(

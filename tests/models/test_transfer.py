@@ -41,7 +41,7 @@ def copy(source, target):
     return target
 
 
-@pytest.mark.parametrize("statistics", ["unit", "dataset", "imagenet"])
+@pytest.mark.parametrize("statistics", ["unit", "dataset", "image", "imagenet"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_same_network_takes_the_weights_over_bit_for_bit(channels, statistics):
     source, target = build(channels=channels, statistics=statistics), build("cnn4", channels, statistics)
@@ -98,6 +98,7 @@ def test_the_scale_of_the_first_convolution_s_input():
         ("unit", 1): ([1 / 127.5], [-1.0]),
         ("unit", 3): (3 * [1 / 127.5], 3 * [-1.0]),
         ("dataset", 3): (3 * [1 / 60], 3 * [-120 / 60]),
+        ("image", 1): ([1 / 54], [-129.5 / 54]),
         ("imagenet", 3): (1 / (255 * deviation), -mean / deviation),
         ("imagenet", 1): ([1 / (255 * 0.226)], [-0.449 / 0.226]),
     }

@@ -238,6 +238,17 @@ def test_the_pixel_statistics_are_those_of_the_images_it_trains_on(fit, tiny_dat
     assert (values.mean(), values.std()) == pytest.approx((0, 1), abs=1e-4)
 
 
+def test_each_image_may_have_statistics_of_its_own():
+    settings = TrainingSettings(**{**TINY, "pixel_statistics": "image", "input_size": 48})
+    model = build_model(settings, 3)
+    seen = keras.Model(model.input, model.get_layer("image_statistics").output)
+    faces = np.random.default_rng(0).uniform(0, 255, (3, 48, 48, 1)) * np.reshape([0, 0.2, 1], (3, 1, 1, 1))
+    found = keras.ops.convert_to_numpy(seen(faces))
+    np.testing.assert_allclose(found.mean((1, 2, 3)), 0, atol=1e-4)
+    np.testing.assert_allclose(found.std((1, 2, 3)), [0, 1, 1], atol=1e-3)  # a black one stays black
+    assert not seen.weights
+
+
 def test_the_history_as_text():
     row = dict(zip(HISTORY_COLUMNS, (1, 1.23456789, 0.5, None, None, 0.05, 1234.5678, 2.0), strict=True))
     text = format_history([row])

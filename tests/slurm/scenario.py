@@ -36,21 +36,19 @@ def disturbed(experiments):
 
     Returns a dictionary: the array's id, what two submissions said, the `Witness`, and the node that was set down.
     """
-    broken = experiments / "exp_3" / "cnn_0" / "state.npz"
+    broken = experiments / "exp_0" / "cnn_1" / "state.npz"
     broken.parent.mkdir(parents=True)
     broken.write_bytes(b"half a file")  # so that this task fails
     with Witness() as witness:
         first = splitscript(experiments, *ON_GPU, "--", *TRAINING)
         (array,) = {name.partition("_")[0] for name in jobs() if "_" in name}
-        # Numbers 0 to 3 are cnn_0, one for each fold; 11 to 14 resnet_0.
+        # Numbers 0 to 3 are cnn_0, one for each fold; 11 to 14 resnet_0, 110 to 113 cnn_1.
         in_training = hold_in_training(experiments / f"exp_{fold}" / "cnn_0" for fold in range(3))
         # USR1 is what SLURM itself sends before the time limit.
         for fold, command in ((1, "scancel --signal=TERM"), (2, "scancel --signal=USR1"), (0, "scontrol requeue")):
             # No longer: SLURM 22.05 sends the signal, answers that it did not, and scancel sends another soon.
             call("timeout", "3", *command.split(), f"{array}_{fold}")
             let_go(in_training[fold])
-        # Before a node goes down, whose tasks are requeued.
-        wait_for("the failure", lambda: facts(f"{array}_3")["JobState"] == "FAILED")
         wait_for("a requeued task that waits", lambda: facts(f"{array}_0")["JobState"] == "PENDING")
         again = splitscript(experiments, *ON_GPU, "--", *TRAINING)
         wait_for("resnet_0", (experiments / "exp_0" / "resnet_0" / "train.log").exists)
@@ -102,25 +100,27 @@ def test_a_member_of_a_node_that_is_set_down_goes_on_elsewhere(disturbed, experi
     assert (experiments / "exp_2" / "resnet_0" / "train.log").read_text().count("epoch 1/4") == 1
 
 
-def test_a_cancelled_task_stays_cancelled_and_a_failed_one_failed(disturbed):
+def test_a_cancelled_task_stays_cancelled_and_a_failed_one_failed(disturbed, experiments):
     assert facts(f"{disturbed['array']}_11")["JobState"] == "CANCELLED"
-    job = facts(f"{disturbed['array']}_3")
-    assert (job["JobState"], job["ExitCode"], job["Restarts"]) == ("FAILED", "1:0", "0")
+    job = facts(f"{disturbed['array']}_110")
+    assert (job["JobState"], job["ExitCode"]) == ("FAILED", "1:0")
+    # Once: SLURM may have begun it twice, where a node went down under it, but never after it had failed.
+    assert (experiments / "exp_0" / "cnn_1" / "train.log").read_text().count("state.npz must hold the state") == 1
 
 
 def test_the_prediction_comes_last_and_names_what_is_missing(disturbed, experiments):
     log = log_of_prediction(experiments, 1)  # that of the second call took the place of the first one
-    assert "2 of 16 members are missing or unfinished: exp_3/cnn_0, exp_0/resnet_0" in log
+    assert "2 of 16 members are missing or unfinished: exp_0/cnn_1, exp_0/resnet_0" in log
 
 
 def test_the_same_command_submits_what_is_missing_and_the_ensemble_is_that_of_an_undisturbed_run(
     disturbed, experiments
 ):
-    shutil.rmtree(experiments / "exp_3" / "cnn_0")
+    shutil.rmtree(experiments / "exp_0" / "cnn_1")
     complete = {path: path.stat().st_mtime_ns for path in experiments.glob("*/*/member.json")}
     answer = splitscript(experiments, *ON_GPU, "--", *TRAINING)
     assert "14 of 16 members complete, 0 in SLURM's queue, 2 to submit" in answer
-    assert "an array of 2: exp_0/resnet_0, exp_3/cnn_0" in answer
+    assert "an array of 2: exp_0/cnn_1, exp_0/resnet_0" in answer
     wait_for("the end of the second array", lambda: not jobs())
     assert "ensemble" in log_of_prediction(experiments, 2)
     assert {path: path.stat().st_mtime_ns for path in complete} == complete

@@ -50,10 +50,10 @@ def make_views(pixels: "keras.KerasTensor", views: str) -> "keras.KerasTensor":
     if views == "shifts":
         left, right, top, bottom = pixels[:, :, :1], pixels[:, :, -1:], pixels[:, :1], pixels[:, -1:]
         moved = [
-            ops.concatenate([top, top, pixels[:, :-_SHIFT]], axis=1),
-            ops.concatenate([pixels[:, _SHIFT:], bottom, bottom], axis=1),
-            ops.concatenate([left, left, pixels[:, :, :-_SHIFT]], axis=2),
-            ops.concatenate([pixels[:, :, _SHIFT:], right, right], axis=2),
+            ops.concatenate([*[top] * _SHIFT, pixels[:, :-_SHIFT]], axis=1),
+            ops.concatenate([pixels[:, _SHIFT:], *[bottom] * _SHIFT], axis=1),
+            ops.concatenate([*[left] * _SHIFT, pixels[:, :, :-_SHIFT]], axis=2),
+            ops.concatenate([pixels[:, :, _SHIFT:], *[right] * _SHIFT], axis=2),
         ]
         pixels = ops.concatenate([pixels, *moved])
     elif views == "tencrop":

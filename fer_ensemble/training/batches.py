@@ -41,7 +41,7 @@ class TrainingBatches(keras.utils.PyDataset):
     @property
     def steps(self) -> int:
         """Steps in a whole epoch."""
-        return len(self._targets) // self._batch_size
+        return count_steps(len(self._targets), self._settings)
 
     def __len__(self) -> int:
         return self.steps - self.first_step
@@ -95,3 +95,8 @@ class TrainingBatches(keras.utils.PyDataset):
             self._order_epoch = epoch
             self._positions = np.random.default_rng([self._seed, epoch]).permutation(len(self._targets))
         return self._positions
+
+
+def count_steps(images: int, settings: TrainingSettings) -> int:
+    """Returns the steps of an epoch of that many images."""
+    return images // min(settings.batch_size, images)

@@ -12,7 +12,7 @@ from fer_ensemble.models.device import choose_precision, compile_options
 from fer_ensemble.models.layers import set_pixel_statistics
 from fer_ensemble.training import self_labels
 from fer_ensemble.training.augmentation import AugmentedImages
-from fer_ensemble.training.batches import TrainingBatches
+from fer_ensemble.training.batches import TrainingBatches, count_steps
 from fer_ensemble.training.draws import draw_batch
 from fer_ensemble.training.optimizers import averaged_weights
 from fer_ensemble.training.settings import TrainingSettings
@@ -46,8 +46,7 @@ class TrainingNetwork:
         outputs = self.core(AugmentedImages(images)(inputs))
         self._self_labels = None
         if settings.self_labels:
-            steps = settings.epochs * (len(images) // min(settings.batch_size, len(images)))
-            begin = round(self_labels.BEGIN * steps)
+            begin = round(self_labels.BEGIN * settings.epochs * count_steps(len(images), settings))
             self._self_labels = self_labels.SelfLabels(len(images), classes, settings.self_labels, begin)
             outputs = self._self_labels([outputs, inputs["positions"]])
         self.training = keras.Model(inputs, outputs)

@@ -45,13 +45,7 @@ def format_report(report: dict) -> str:
             f"{len(report['members'])} members; weights of the runs ({report['weights_from']}): {weights}",
         ]
     if report["calibration"]:
-        oof, test = report["calibration"]["oof"], report["calibration"]["test"]
-        text.append(
-            f"calibration, chosen out of fold: label smoothing {oof['smoothing']:.3f} undone, then temperature "
-            f"{oof['temperature']:.3f}"
-        )
-        if test != oof:
-            text[-1] += f"; {test['temperature']:.3f} for test images, as more members predict them"
+        text += _describe_calibration(report, names)
     if report["tta"] != "none":
         text.append(f"views: {report['tta']} (out of fold: {report['oof_tta']})")
     if report["missing"]:
@@ -99,6 +93,24 @@ def _score_row(name, values):
         f"{values['log_loss']:.4f}",
         percent(values["top2"]),
     ]
+
+
+def _describe_calibration(report, splits):
+    oof, test = report["calibration"]["oof"], report["calibration"]["test"]
+    lines = [
+        f"calibration, chosen out of fold: label smoothing {oof['smoothing']:.3f} undone, then temperature "
+        f"{oof['temperature']:.3f}"
+    ]
+    if test != oof:
+        lines[0] += f"; {test['temperature']:.3f} for test images, as more members predict them"
+    for split in splits:
+        after = report["splits"][split].get("calibration", {}).get("after")
+        if after:
+            lines.append(
+                f"calibrated, {TITLES[split]}: log-loss {after['log_loss']:.4f}, calibration error "
+                f"{percent(after['ece'])} (by chance {percent(after['chance_ece'])})"
+            )
+    return lines
 
 
 def _describe_spread(spread):

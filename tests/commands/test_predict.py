@@ -132,8 +132,9 @@ def test_each_way_to_weigh_is_shown_beside_equal_weights(trained, tmp_path):
     assert min(losses, key=losses.get) == "public"
 
 
-def test_calibrated_probabilities_have_a_smaller_oof_log_loss_and_the_same_classes(trained, tmp_path):
+def test_calibrated_probabilities_have_a_smaller_oof_log_loss_and_the_same_classes(trained, tmp_path, capsys):
     predict(trained[0], tmp_path, calibrate=True)
+    printed = capsys.readouterr().out
     scores = read_scores(tmp_path)
     losses = {}
     for split, file in (("oof", "oof.csv"), ("PublicTest", "predictions.csv")):
@@ -151,6 +152,8 @@ def test_calibrated_probabilities_have_a_smaller_oof_log_loss_and_the_same_class
         expected = [calibration["before"]["log_loss"], calibration["after"]["log_loss"]]
         assert losses[split] == pytest.approx(expected, abs=1e-5)
     assert losses["oof"][1] < losses["oof"][0]
+    assert f"calibrated, OOF: log-loss {losses['oof'][1]:.4f}, " in printed
+    assert f"calibrated, PublicUse: log-loss {losses['PublicTest'][1]:.4f}, " in printed
     # More members are averaged for a test image: less sure, and the temperature lower.
     assert scores["calibration"]["test"]["temperature"] < scores["calibration"]["oof"]["temperature"]
 

@@ -44,9 +44,10 @@ class PredictOptions:
     weights: str = setting(
         "auto",
         "auto: those of the saved ensemble, ensemble.json, if it is of these members; else oof if images were "
-        "held out, else equal. equal: every run counts the same; oof: the weights of the runs with the smallest "
-        "log-loss on out-of-fold predictions; greedy: 25 runs, each the one that helps the out-of-fold accuracy "
-        "most; public: a weight for each member, chosen on PublicTest, which then tests nothing; or a JSON file "
+        "held out, else equal. equal: every run counts the same; oof: the weights of the runs, each calibrated, "
+        "with the smallest log-loss on out-of-fold predictions; greedy: 25 runs, each the one that helps the "
+        "out-of-fold accuracy most; public: a weight for each member, chosen on PublicTest, which then tests "
+        "nothing; or a JSON file "
         'like {"cnn_0": 1, "cnn_1": 1, "resnet_0": 2, "resnet_1": 2}.',
     )
     calibrate: bool = setting(

@@ -7,10 +7,11 @@ from fer_ensemble.data.dataset import UNLABELLED
 from fer_ensemble.ensemble.parts import Part, run_of
 from fer_ensemble.ensemble.weight_search import choose_greedily, choose_weights
 from fer_ensemble.ensemble.weights_file import read_weights
+from fer_ensemble.scoring.calibration import fit_calibration
 
 WEIGHTINGS = {
     "equal": "every member counts the same",
-    "oof": "the runs' weights with the smallest log-loss out of fold",
+    "oof": "the weights of the runs, each calibrated, with the smallest log-loss out of fold",
     "greedy": "25 runs, each the one that helps the out-of-fold accuracy most",
     "public": "the members' weights with the smallest log-loss on PublicTest, which is then no test",
 }
@@ -63,7 +64,7 @@ def weigh_members(weighting: str, oof: Part, public: Part | None) -> np.ndarray:
                 f"`weights` {weighting} needs images that all runs held out, but there are none: the runs have "
                 "members of other folds. Take --weights=equal, or some of the runs (--runs)."
             )
-        choose = choose_weights if weighting == "oof" else choose_greedily
+        choose = _choose_on_calibrated if weighting == "oof" else choose_greedily
         weights = choose(oof.runs, _labels_held_out_by_all(oof))
     else:
         weights = read_weights(weighting, runs)
@@ -78,3 +79,10 @@ def can_choose_on(oof: Part) -> bool:
 
 def _labels_held_out_by_all(oof):
     return np.where(np.isnan(oof.runs).any(axis=(0, 2)), UNLABELLED, oof.labels)
+
+
+def _choose_on_calibrated(probabilities, labels):
+    # As they are, networks that learnt smoothed labels would count less, only for being too modest.
+    known = labels != UNLABELLED
+    calibrated = [fit_calibration(one[known], labels[known]).apply(one[known]) for one in probabilities]
+    return choose_weights(np.stack(calibrated), labels[known])

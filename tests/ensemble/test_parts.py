@@ -112,6 +112,14 @@ def test_only_public_looks_at_public_test(oof):
         assert weigh_members(weighting, oof, None).sum() == pytest.approx(1)
 
 
+def test_oof_counts_a_run_no_less_for_being_modest():
+    parts = [predictions(np.arange(member.fold, IMAGES, 2), member.fold) for member in MEMBERS]
+    for part in parts[:2]:  # cnn_0 knows what cnn_1 knows, and is less sure
+        part.probabilities[:] = 0.5 * part.probabilities + 0.5 / 3
+    weights = weigh_members("oof", join_parts("oof", MEMBERS, parts), None)
+    np.testing.assert_allclose(weights, 0.25, atol=0.02)
+
+
 def test_runs_that_held_out_no_image_in_common_are_weighed_equally(oof, public):
     members = [MEMBERS[0], MEMBERS[3]]  # cnn_0 of fold 0, cnn_1 of fold 1
     parts = [predictions(np.arange(member.fold, IMAGES, 2), seed) for seed, member in enumerate(members)]

@@ -29,7 +29,7 @@ class TrainingBatches(keras.utils.PyDataset):
         self.first_step = 0
         self._seed = seed
         self._settings = settings
-        self._batch_size = min(settings.batch_size, len(targets))
+        self.batch_size = fit_batch_size(len(targets), settings)
         smoothing = settings.label_smoothing
         smooth = (1 - smoothing) * targets + smoothing / targets.shape[1]
         self._weighted = settings.class_weight != "none"
@@ -55,7 +55,7 @@ class TrainingBatches(keras.utils.PyDataset):
             yield self._batch(0, step)[0]
 
     def _batch(self, epoch, step):
-        positions = self._order(epoch)[step * self._batch_size : (step + 1) * self._batch_size]
+        positions = self._order(epoch)[step * self.batch_size : (step + 1) * self.batch_size]
         generator = np.random.default_rng([self._seed, epoch, step + 1])
         draws = draw_batch(generator, len(positions), self._settings)
         targets = self._targets[positions]
@@ -99,4 +99,9 @@ class TrainingBatches(keras.utils.PyDataset):
 
 def count_steps(images: int, settings: TrainingSettings) -> int:
     """Returns the steps of an epoch of that many images."""
-    return images // min(settings.batch_size, images)
+    return images // fit_batch_size(images, settings)
+
+
+def fit_batch_size(images: int, settings: TrainingSettings) -> int:
+    """Returns how many images a batch holds: no more than there are."""
+    return min(settings.batch_size, images)

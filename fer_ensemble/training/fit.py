@@ -81,9 +81,7 @@ def fit_model(
     if saved:
         checkpoint.restore()
         print(f"going on after {describe_position(saved, settings.epochs)}", flush=True)
-    progress = EpochProgress(
-        checkpoint.folder, settings.epochs, batches.steps, min(settings.batch_size, len(data.targets))
-    )
+    progress = EpochProgress(checkpoint.folder, settings.epochs, batches.steps, batches.batch_size)
     validation = Validation(network, batches, data, settings, schedule)
     recorder = EpochRecorder(batches, checkpoint, progress, lambda epoch: validation.run(epoch, history))
 

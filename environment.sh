@@ -2,7 +2,7 @@
 # Sourced by splitscript.sh and tests/run.sh: finds or makes the Python environment.
 #
 # `choose_python FILE` sets `python` to the first of these that has what requirements.txt and FILE list: $PYTHON,
-# .venv, python3. Where none has, it makes .venv first.
+# .venv, and python3 where there is no .venv. Where none has, it makes .venv, or brings it up to date.
 
 repository=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 venv=$repository/.venv

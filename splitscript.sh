@@ -9,8 +9,8 @@ asks_for_gpu() {
     local argument
     for argument; do
         echo "$argument"
-        if [[ $argument == --slurm=* ]]; then cat -- "${argument#*=}" 2>/dev/null; fi
-    done | grep -E -- '--gres[= ]gpu|--gpus|^-G' >/dev/null
+        if [[ $argument == --slurm=* ]]; then cat -- "${argument#*=}" 2>/dev/null || true; fi
+    done | grep -E -- '--gres[= ]([^ ]*,)?gpu|^gpu:|--gpus|(^|[[:space:]])-G' >/dev/null
 }
 
 if [[ $(timeout 30 nvidia-smi -L 2>/dev/null) == *"GPU 0"* ]] || asks_for_gpu "$@"; then

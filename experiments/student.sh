@@ -4,7 +4,7 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 source environment.sh
-choose_python requirements.txt
+choose_python requirements-dev.txt  # exporting takes more than training
 
 "$python" model_train.py --flagfile=experiments/student.flags "$@"
 "$python" model_train.py --flagfile=experiments/student_photos.flags "$@"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_ensemble.base.cores import count_cores
-from fer_ensemble.base.errors import EXPECTED_ERRORS, UserError
+from fer_ensemble.base.errors import EXPECTED_ERRORS, MissingPackageError, UserError
 from fer_ensemble.classifier.face import Face
 from fer_ensemble.faces.picture_arrays import as_picture
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from fer_ensemble.classifier.classifier import Classifier
 
 _MOST_PIXELS = 30_000_000  # that wait for a batch to be full, where the pictures are kept
+
+# The file itself may be fine: it is worth another try once a package is installed, or a disk is there again.
+_PASSING = (MissingPackageError, OSError, MemoryError)
 
 _LONGEST_WAIT = 1.0  # seconds that an answer waits for a batch to be full
 
@@ -33,12 +36,14 @@ class PictureFaces:
         faces: List of `Face`, the largest first; empty where there is none, or the file could not be read.
         problem: Why it could not be read, or None.
         picture: The picture, uint8 RGB, where it was asked for.
+        passing: Whether the problem may lie elsewhere than in the file: a missing package, memory, the disk.
     """
 
     source: str | os.PathLike
     faces: list[Face]
     problem: str | None = None
     picture: np.ndarray | None = None
+    passing: bool = False
 
 
 def find_in_many(
@@ -79,7 +84,8 @@ def find_in_many(
             picture = as_picture(source)
             found = classifier.find(picture) if find is None else find(source, picture)
         except EXPECTED_ERRORS as error:
-            return PictureFaces(source, [], describe_problem(error, source))
+            passing = isinstance(error, _PASSING)
+            return PictureFaces(source, [], describe_problem(error, source), passing=passing)
         return PictureFaces(source, found, None, picture if keep_pictures else None)
 
     return _run(classifier, iter(sources), read, batch_size, workers)

@@ -1,6 +1,7 @@
 """A network from an ONNX file that `fer-ensemble export` wrote, run by ONNX Runtime."""
 
 import functools
+import hashlib
 import itertools
 import os
 import pathlib
@@ -74,7 +75,7 @@ class OnnxNetwork:
                 f"({_reason(error)}). Export it again: fer-ensemble export."
             ) from error
         self._path, self._batch = path, _BATCH
-        self.about = _read_about(self._session, path)
+        self.about = {**_read_about(self._session, path), "sha256": hashlib.sha256(content).hexdigest()}
         self.class_names = tuple(self.about["class_names"])
         self._map_shapes = [one.shape[1:] for one in self._session.get_outputs() if one.name == "class_maps"]
         self.unsure_below = float(self.about.get("unsure_below", 0.0))

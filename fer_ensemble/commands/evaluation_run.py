@@ -219,4 +219,5 @@ def _read_pictures(folder):
     if not paths:
         raise UserError(f"--faceless must be a folder of pictures. Received: {folder}, in which there are none.")
     weights = np.array([0.299, 0.587, 0.114])  # grey as FER2013's, ITU-R 601
-    return [np.rint(read_picture(path) @ weights).astype(np.uint8) for path in paths]
+    # One crop is cut from each, so that no more are needed, however many there are.
+    return [np.rint(read_picture(path) @ weights).astype(np.uint8) for path in paths[:FACELESS_CROPS]]

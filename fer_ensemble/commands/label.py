@@ -71,8 +71,10 @@ class LabelOptions:
             raise UserError(
                 "`boxes` are for pictures that are not `faces` as a whole. Received both. Leave one out."
             )
-        if self.csv and self.jsonl and pathlib.Path(self.csv).resolve() == pathlib.Path(self.jsonl).resolve():
-            raise UserError(f"`csv` and `jsonl` must be two files. Received: {self.csv} for both.")
+        for one, other, kind in (("csv", "jsonl", "files"), ("crops", "explain", "folders")):
+            paths = [getattr(self, name) for name in (one, other)]
+            if all(paths) and len({pathlib.Path(path).resolve() for path in paths}) == 1:
+                raise UserError(f"`{one}` and `{other}` must be two {kind}. Received: {paths[0]} for both.")
 
 
 def define_flags() -> None:

@@ -9,7 +9,7 @@ import pathlib
 import sys
 from typing import TYPE_CHECKING
 
-from fer_ensemble.base.errors import EXIT_ERROR, UserError
+from fer_ensemble.base.errors import EXIT_ERROR, MissingPackageError, UserError
 from fer_ensemble.base.progress_bar import ProgressBar
 from fer_ensemble.commands.label import LabelOptions
 from fer_ensemble.commands.label_inputs import boxes_of, is_video, list_inputs, read_boxes, real_path
@@ -101,8 +101,9 @@ class _Run:
                     write_crops(options.crops, names[one.source], one.faces)
                 if options.explain:
                     write_explanations(options.explain, names[one.source], self.classifier.explain(one.faces))
-                self._write(one.source, records, one.problem)
-                self._commit(one.source)
+                if not one.passing:  # else the same command tries it again
+                    self._write(one.source, records, one.problem)
+                    self._commit(one.source)
                 self._count(len(records), one.problem)
                 self.shown.add(one.source, records, one.problem)
                 yield 1
@@ -113,11 +114,11 @@ class _Run:
         from fer_ensemble.commands.label_video import VideoOutputs
 
         for path, name in group:
-            problem, outputs = None, VideoOutputs(self.classifier, path, name, self.options)
-            faces = 0
+            outputs = VideoOutputs(self.classifier, path, name, self.options)
+            problem = _say_why_not_there(path)
+            passing, faces = problem is not None, 0
             try:
-                _check_there(path)
-                for frame in outputs.frames():
+                for frame in () if problem else outputs.frames():
                     records = [face.to_record(path) for face in frame.faces]
                     faces += len(records)
                     self._write(path, records, None, frame.index, frame.time)
@@ -125,15 +126,17 @@ class _Run:
                         self.shown.add(path, records, None)
                     yield outputs.advance(frame.time)
             except UserError as error:  # an output that cannot be written is no problem of the video
-                problem = describe_problem(error, path)
+                problem, passing = describe_problem(error, path), isinstance(error, MissingPackageError)
             if outputs.seen:  # of a damaged video, what came before
                 self.shown.add_video(path, outputs.summary())
             else:
                 problem = problem or "a video without a frame"
             if problem:
-                self._write(path, [], problem)
                 self.shown.add(path, [], problem)
-            self._commit(path)
+            if not passing:
+                if problem:
+                    self._write(path, [], problem)
+                self._commit(path)
             self._count(faces, problem)
             yield 1 - outputs.done
 
@@ -174,12 +177,12 @@ class _Run:
         self.unreadable += problem is not None
 
 
-def _check_there(path):
+def _say_why_not_there(path):
     try:
         with pathlib.Path(path).open("rb"):
-            pass
+            return None
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from error
+        return error.strerror or str(error)
 
 
 def _check_annotated(folder, names):
@@ -227,7 +230,7 @@ def _open_record_files(stack, classifier, options):
     from fer_ensemble.classifier.record_files import RecordFile
 
     made_by = {
-        "network": classifier.about.get("source_sha256") or _digest(classifier.about),
+        "network": _digest(classifier.about),
         "class_names": list(classifier.class_names),
         "unsure_below": classifier.unsure_below,
         "boxes": _digest(pathlib.Path(options.boxes).read_bytes()) if options.boxes else None,

@@ -4,6 +4,8 @@ import pathlib
 from collections.abc import Iterator
 
 from fer_ensemble.base.atomic_files import write_text
+from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.streams import printable
 from fer_ensemble.classifier.classifier import Classifier
 from fer_ensemble.classifier.labelled_video import LabelledFrame, label_frames
 from fer_ensemble.classifier.video_summary import VideoSummary
@@ -37,16 +39,23 @@ class VideoOutputs:
 
             output = annotated_path(options.annotate, self._name, video=True)
             frames = annotate_video(self._path, output, frames, classifier.class_names)
-        for frame in frames:
-            self.seen += 1
-            self._summary.add(frame)
-            if options.crops:
-                write_crops(options.crops, self._name, frame.faces)
-            yield frame
-        if options.report:
+        problem = None
+        try:
+            for frame in frames:
+                self.seen += 1
+                self._summary.add(frame)
+                if options.crops:
+                    write_crops(options.crops, self._name, frame.faces)
+                yield frame
+        except UserError as error:  # a damaged video: the page tells of what came before
+            problem = error
+        if options.report and self.seen:
             page = named_output(options.report, self._name, ".html")
             page.parent.mkdir(parents=True, exist_ok=True)
-            write_text(page, format_video_page(pathlib.Path(self._path).name, self._summary, options.smooth))
+            name = printable(pathlib.Path(self._path).name)
+            write_text(page, format_video_page(name, self._summary, options.smooth))
+        if problem:
+            raise problem
 
     def advance(self, time: float) -> float:
         """Moves `done` on to a time in seconds; returns by how much."""

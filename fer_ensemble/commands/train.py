@@ -2,7 +2,7 @@
 
 The finished member lies in EXPERIMENTS/exp_FOLD/MODEL_REPLICA/: the model, its predictions for the images that it
 never saw, its learning curve, and a record of how it was made. An interrupted training goes on from its last
-epoch when the same command is given again; a finished one is left alone.
+epoch when the same command is given again, without --overwrite; a finished one is left alone.
 
 Examples:
 

@@ -41,10 +41,10 @@ def load_dataset(inputs: Inputs, classes: str | Iterable[str] = (), keep: bool =
     paths = split_inputs(inputs)
     if len(paths) == 1 and is_hdf5(paths[0]):
         return select_classes(read_dataset(paths[0]), classes)
-    dataset, path, is_kept = _find_or_convert(paths)
-    if keep and not is_kept:
+    dataset, path, new = _find_or_convert(paths)
+    if keep and new:
         with contextlib.suppress(OSError):
-            _keep(dataset, path, paths)
+            write_dataset(dataset, path, **new)
     return select_classes(dataset, classes)
 
 
@@ -63,10 +63,10 @@ def resolve_dataset(inputs: Inputs, classes: str | Iterable[str] = ()) -> pathli
     if len(paths) == 1 and is_hdf5(paths[0]):
         parse_classes(classes, tuple(read_attributes(paths[0])["class_names"]))
         return paths[0]
-    dataset, path, is_kept = _find_or_convert(paths)
+    dataset, path, new = _find_or_convert(paths)
     parse_classes(classes, dataset.class_names)
-    if not is_kept:
-        _keep(dataset, path, paths)
+    if new:
+        write_dataset(dataset, path, **new)
     return path
 
 
@@ -116,22 +116,19 @@ def describe_inputs(paths: list[pathlib.Path]) -> list[dict]:
 
 
 def _find_or_convert(paths):
-    """Returns the `Dataset`, the path of its cache, and whether it is there already."""
+    """Returns the `Dataset`, the path of its cache, and what that is to say of itself; nothing if it is there."""
     provenance, names = describe_inputs(paths), _name_inputs(paths)
     beside, elsewhere = _cache_paths(paths)
     for path in (beside, elsewhere):
         with contextlib.suppress(UserError, OSError):
             if read_attributes(path)["provenance"] == provenance:
-                return read_dataset(path), path, True
+                return read_dataset(path), path, {}
     if not beside.exists() or _is_cache_of(names, beside):
         path = beside if os.access(beside.parent, os.W_OK) else elsewhere
     else:
         path = elsewhere
-    return convert_inputs(paths, BadRows()), path, False
-
-
-def _keep(dataset, path, paths):
-    write_dataset(dataset, path, describe_inputs(paths), cache_of=_name_inputs(paths))
+    # As the inputs were before they were read: what changes meanwhile is read anew the next time.
+    return convert_inputs(paths, BadRows()), path, {"provenance": provenance, "cache_of": names}
 
 
 def _is_cache_of(names, path):

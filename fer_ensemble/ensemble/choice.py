@@ -11,7 +11,7 @@ from fer_ensemble.ensemble import ensemble_file
 from fer_ensemble.ensemble.ensemble_file import Calibrations, EnsembleRecord
 from fer_ensemble.ensemble.held_out_calibration import TEST, calibrate_out_of_fold
 from fer_ensemble.ensemble.member_weights import resolve_weighting, weigh_members
-from fer_ensemble.ensemble.parts import OOF, Part, combine_part, predicted_and_labelled
+from fer_ensemble.ensemble.parts import OOF, Part, combine_part, predicted_and_labelled, run_of
 from fer_ensemble.members.collection import Member
 from fer_ensemble.members.directory import MODEL
 from fer_ensemble.scoring.calibration import fit_calibration
@@ -66,7 +66,8 @@ def choose(weighting: str, oof: Part, public: Part | None) -> Choice:
     labels = oof.labels[known]
     unsure_below = choose_unsure_below(found[OOF].apply(combined.ensemble[known]), labels)
     single = {}
-    for run, probabilities in zip(_runs(oof), oof.runs, strict=True):
+    runs = sorted({run_of(name) for name in oof.members})
+    for run, probabilities in zip(runs, oof.runs, strict=True):
         alone = predicted_and_labelled(oof, probabilities)
         single[run] = fit_calibration(probabilities[alone], oof.labels[alone])
     return Choice(
@@ -135,7 +136,3 @@ def make_record(choice: Choice, members: list[Member], views: str) -> EnsembleRe
         versions={name: ", ".join(sorted(found)) for name, found in versions.items()},
         version=__version__,
     )
-
-
-def _runs(part):
-    return sorted({name.rpartition("/")[2] for name in part.members})

@@ -55,7 +55,7 @@ class KerasNetwork:
         ensemble = _find_ensemble(path, digest)
         self._calibration = None
         self.unsure_below = UNSURE_BELOW
-        if ensemble and ensemble.calibrations:
+        if ensemble and ensemble.calibrations and ensemble.views == self._views:  # of others, they are others
             self._calibration = ensemble.calibrations.single.get(path.parent.name)
             self.unsure_below = ensemble.unsure_below
         self.about = {

@@ -110,8 +110,8 @@ class Ensemble:
 
         Args:
             images: uint8, shape `(images, 48, 48)`, grey values 0..255: faces that fill the image as FER2013's do.
-            views: The views of each face to average over, `none`, `flip` or `tencrop`. None: those that the
-                ensemble was saved with.
+            views: The views of each face to average over: `none`, `flip`, `shifts` or `tencrop`. None: those that
+                the ensemble was saved with.
 
         Returns:
             float32, shape `(images, classes)`, each row summing to 1, calibrated where images were held out to

@@ -55,15 +55,19 @@ def annotate_video(
 
 def _write(source, output, labelled, class_names):
     av = import_av()
+    labelled = _UntilDamage(labelled)
     previous, following = None, next(labelled, None)
     if following is None:
-        raise UserError(f"{source}: expected a video. Received: one without a frame. Replace or remove it.")
+        raise labelled.problem or UserError(
+            f"{source}: expected a video. Received: one without a frame. Replace or remove it."
+        )
     yield following
     with open_video(source) as (container, stream), av.open(str(output), "w", format="mp4") as written:
+        frames = _UntilDamage(decode_frames(source, container, stream))
         sound = _Sound(source, written)
         pictures = None
         with contextlib.closing(sound):
-            for _, time, frame in decode_frames(source, container, stream):
+            for _, time, frame in frames:
                 while following is not None and following.time <= time:
                     previous, following = following, next(labelled, None)
                     if following is not None:
@@ -84,6 +88,25 @@ def _write(source, output, labelled, class_names):
             if pictures is not None:
                 written.mux(pictures.encode())
                 sound.write_until(None)
+    if problem := labelled.problem or frames.problem:
+        raise problem
+
+
+class _UntilDamage:
+    """An iterator that ends where a video is damaged, and keeps why: what came before is written to its end."""
+
+    def __init__(self, items):
+        self._items, self.problem = items, None
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        try:
+            return next(self._items)
+        except UserError as error:
+            self.problem = error
+            raise StopIteration from error
 
 
 class _Sound:
@@ -121,9 +144,9 @@ class _Sound:
             if time is not None and packet.dts * packet.time_base - self._start > time + 0.5:
                 self._next = packet
                 return
+            shift = round(self._start / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
             if self._copied:
-                shift = round(self._start / packet.time_base)
-                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
                 packet.stream = self._output
             self._written.mux(packet)
 

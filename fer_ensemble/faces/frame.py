@@ -20,6 +20,8 @@ LEAST_ROLL = 12.0  # degrees
 
 Box = tuple[float, float, float, float]  # left, top, width and height, in pixels of the picture
 
+_LONGEST_SIDE = 32_766  # pixels of a picture that OpenCV's warpAffine reads
+
 _CENTRE = 0.5  # OpenCV counts from the middle of the first pixel, landmarks count from its corner
 
 
@@ -102,10 +104,17 @@ def cut_face(grey: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     Returns:
         Uint8 array of shape `(48, 48)`.
     """
-    linear = np.asarray(matrix, np.float64)[:, :2]
+    matrix = np.asarray(matrix, np.float64)
+    if max(grey.shape) > _LONGEST_SIDE:
+        height, width = grey.shape
+        share = _LONGEST_SIDE / max(grey.shape)
+        smaller = max(1, round(width * share)), max(1, round(height * share))
+        grey = cv2.resize(grey, smaller, interpolation=cv2.INTER_AREA)
+        matrix = matrix * [width / smaller[0], height / smaller[1], 1]
+    linear = matrix[:, :2]
     shrink = 1 / math.sqrt(abs(np.linalg.det(linear)))  # pixels of the picture per pixel of the frame
     fine = min(64, max(1, math.ceil(shrink)))
-    inverse = cv2.invertAffineTransform(np.asarray(matrix, np.float64))
+    inverse = cv2.invertAffineTransform(matrix)
     to_picture = inverse.copy()  # from the fine grid, counted from the middle of the first pixel
     to_picture[:, :2] /= fine
     to_picture[:, 2] += to_picture[:, :2].sum(axis=1) * _CENTRE - _CENTRE

@@ -14,6 +14,8 @@ import numpy as np
 from fer_ensemble.base.errors import MissingPackageError, UserError
 from fer_ensemble.data.readers.pictures import MAXIMUM_PIXELS
 
+_STEP_BACK = 1.0  # seconds; where time stamps go back by more, the clock has begun anew
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class VideoPicture:
@@ -84,7 +86,6 @@ def import_av() -> types.ModuleType:
         raise MissingPackageError(
             "Videos take the package av, which is not installed: pip install 'fer-ensemble[video]'"
         ) from error
-    av.logging.set_level(av.logging.PANIC)  # what matters is raised
     return av
 
 
@@ -132,17 +133,23 @@ def decode_frames(
 ) -> typing.Iterator[tuple[int, float, typing.Any]]:
     """Yields each frame of a stream: its number, its time in seconds from the first one, and PyAV's frame.
 
+    Where the time stamps begin anew, as in recordings that were joined, the times go on.
+
     Raises:
         UserError: If the video is damaged, after the last frame that can be read.
     """
     av = import_av()
-    first = None
+    start, latest = None, 0.0
     index = -1
     try:
         for index, frame in enumerate(container.decode(stream)):
-            time = _time_of(frame, stream, index)
-            first = time if first is None else first
-            yield index, max(0.0, time - first), frame
+            stamp = _time_of(frame, stream, index)
+            start = stamp if start is None else start
+            if stamp - start < latest - _STEP_BACK:
+                start = stamp - latest - 1 / _rate_of(stream)
+            time = max(0.0, stamp - start)
+            latest = max(latest, time)
+            yield index, time, frame
     except (av.error.FFmpegError, ValueError) as error:
         raise UserError(
             f"{path}: expected a whole video. Received: one that cannot be read beyond {index + 1:,} frames "
@@ -176,8 +183,11 @@ def to_upright(frame: typing.Any) -> np.ndarray:
 def _time_of(frame, stream, index):
     if frame.pts is not None and frame.time_base is not None:
         return float(frame.pts * frame.time_base)
-    rate = stream.average_rate or stream.guessed_rate or 25
-    return index / float(rate)
+    return index / _rate_of(stream)
+
+
+def _rate_of(stream):
+    return float(stream.average_rate or stream.guessed_rate or 25)
 
 
 def _say(error):

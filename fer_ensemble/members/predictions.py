@@ -1,6 +1,7 @@
 """The predictions of one member: computing, writing and reading them."""
 
 import dataclasses
+import io
 import os
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ class Predictions:
     Attributes:
         rows: int64, shape `(images,)`, the images' rows in their source.
         labels: int8, shape `(images,)`, -1 where there is none.
-        copies: bool, shape `(images,)`, whether a member of the run may have been trained on an exact copy.
+        copies: bool, shape `(images,)`, whether an exact copy is among the Training images of the data set that
+            was predicted: a member of the run may have been trained on it.
         probabilities: float32, shape `(images, classes)`, each row summing to 1.
     """
 
@@ -115,7 +117,8 @@ def write_predictions(
     """
     import h5py
 
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    content = io.BytesIO()  # at most a few MB: on a full disk, HDF5 ends the process
+    with h5py.File(content, "w") as file:
         file.attrs.update({"dataset": dataset, **attributes})
         for name, part in parts.items():
             for field, values in vars(part).items():
@@ -125,6 +128,8 @@ def write_predictions(
                     {"compression": "gzip", "shuffle": True} if values.dtype.kind != "f" and len(values) else {}
                 )
                 file.create_dataset(f"{name}/{field}", data=values, **compress)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def read_predictions(path: str | os.PathLike) -> tuple[dict[str, Predictions], str]:

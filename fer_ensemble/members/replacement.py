@@ -36,6 +36,8 @@ def finish_replacement(folder: pathlib.Path) -> None:
     in between, it does the rest.
     """
     new = folder / NEW
+    if is_complete(folder) and is_replaced(folder) and not any(new.iterdir()):
+        new.rmdir()  # a kill came just before
     if not is_complete(new):
         return
     (folder / RECORD).unlink(missing_ok=True)

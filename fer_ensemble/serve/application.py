@@ -116,7 +116,7 @@ class _Office:
         self.settings, self.card = settings, card
         self.admission = Admission(settings.waiting, int(settings.waiting_megabytes * 1e6))
         self.bodies = BodyReader(settings.most_bytes, settings.body_seconds)
-        self.desk = Desk(settings.threads, settings.answer_seconds)
+        self.desk = Desk(settings.threads)
         self.classifier = classifier
         self.asking = 0  # requests that wait for the network, in no thread
         self.network = BatchingNetwork(
@@ -128,23 +128,32 @@ class _Office:
         """Answers `/api/faces`."""
         with self.admission.enter() as ticket:
             uploads = await self._receive(request, ticket)
-            limits = self.settings.faces, self.settings.most_pixels
-            finder = self._finder(wanted.detection_size)
-            records, problems, left_out = [], [], 0
-            for upload in uploads:
-                try:
-                    found, more = await self.desk.run(ticket, work.find_faces, finder, upload, *limits)
-                except Refused as refusal:
-                    if len(uploads) == 1 or refusal.status == 503:
-                        raise
-                    problems.append({"file": upload.name or None, "problem": refusal.message})
-                    continue
-                probabilities = await self._ask(np.stack([one.crop for one in found])) if found else ()
-                faces = work.make_faces(found, probabilities, finder)
-                if wanted.explanations:
-                    faces = await self.desk.run(ticket, work.explain_faces, finder, faces)
-                records += work.describe_found(faces, upload.name or None, wanted.crops)
-                left_out += more
+            return await self._in_time(self._find_in(uploads, ticket, wanted))
+
+    async def predict(self, request):
+        """Answers `/api/predict`."""
+        with self.admission.enter() as ticket:
+            uploads = await self._receive(request, ticket)
+            return await self._in_time(self._predict(uploads, ticket))
+
+    async def _find_in(self, uploads, ticket, wanted):
+        finder = self._finder(wanted.detection_size)
+        records, problems, left_out = [], [], 0
+        for upload in uploads:
+            limits = self.settings.faces - len(records), self.settings.most_pixels
+            try:
+                found, more = await self.desk.run(ticket, work.find_faces, finder, upload, *limits)
+            except Refused as refusal:
+                if len(uploads) == 1:
+                    raise
+                problems.append({"file": upload.name or None, "problem": refusal.message})
+                continue
+            probabilities = await self._ask(np.stack([one.crop for one in found])) if found else ()
+            faces = work.make_faces(found, probabilities, finder)
+            if wanted.explanations:
+                faces = await self.desk.run(ticket, work.explain_faces, finder, faces)
+            records += work.describe_found(faces, upload.name or None, wanted.crops)
+            left_out += more
         return {
             "schema_version": SCHEMA_VERSION,
             "class_names": list(finder.class_names),
@@ -154,16 +163,13 @@ class _Office:
             "left_out": left_out,
         }
 
-    async def predict(self, request):
-        """Answers `/api/predict`."""
-        with self.admission.enter() as ticket:
-            uploads = await self._receive(request, ticket)
-            limits = self.settings.faces, self.settings.most_pixels
-            if work.is_raw(uploads):
-                faces = work.read_raw_faces(uploads[0], limits[0])
-            else:
-                faces = await self.desk.run(ticket, work.read_faces, uploads, *limits)
-            probabilities = await self._ask(faces)
+    async def _predict(self, uploads, ticket):
+        limits = self.settings.faces, self.settings.most_pixels
+        if work.is_raw(uploads):
+            faces = work.read_raw_faces(uploads[0], limits[0])
+        else:
+            faces = await self.desk.run(ticket, work.read_faces, uploads, *limits)
+        probabilities = await self._ask(faces)
         return {"schema_version": SCHEMA_VERSION, "faces": work.describe_faces(probabilities, self.classifier)}
 
     def describe(self):
@@ -194,12 +200,15 @@ class _Office:
         assert faces.shape[1:] == (IMAGE_SIZE, IMAGE_SIZE)
         self.asking += 1
         try:
-            answer = asyncio.wrap_future(self.network.submit(faces))
-            return await asyncio.wait_for(answer, self.settings.answer_seconds)
-        except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
-            raise busy() from None
+            return await asyncio.wrap_future(self.network.submit(faces))
         finally:
             self.asking -= 1
+
+    async def _in_time(self, answering):
+        try:
+            return await asyncio.wait_for(answering, self.settings.answer_seconds)
+        except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
+            raise busy() from None
 
     def _finder(self, size):
         size = -(-size // 64) * 64  # so that nobody makes us keep a detector for every number there is

@@ -1,7 +1,6 @@
 """Faces of several requests go through the network together."""
 
 import concurrent.futures
-import contextlib
 import queue
 import threading
 import time
@@ -77,18 +76,16 @@ class BatchingNetwork:
         return batch, True
 
     def _answer(self, batch):
+        batch = [one for one in batch if one[1].set_running_or_notify_cancel()]  # who asked may have given up
+        if not batch:
+            return
         try:
             probabilities = self._network.predict(np.concatenate([faces for faces, _ in batch]))
         except BaseException as error:
             for _, answer in batch:
-                _settle(answer.set_exception, error)
+                answer.set_exception(error)
             return
         start = 0
         for faces, answer in batch:
-            _settle(answer.set_result, probabilities[start : start + len(faces)])
+            answer.set_result(probabilities[start : start + len(faces)])
             start += len(faces)
-
-
-def _settle(settle, value):
-    with contextlib.suppress(concurrent.futures.InvalidStateError):  # who asked has given up
-        settle(value)

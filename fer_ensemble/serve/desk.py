@@ -1,4 +1,4 @@
-"""The threads that do the work, and how long an answer may take."""
+"""The threads that do the work."""
 
 import asyncio
 import concurrent.futures
@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable
 
 from fer_ensemble.serve.admission import Ticket
-from fer_ensemble.serve.refusals import busy
 
 
 class Desk:
@@ -14,12 +13,11 @@ class Desk:
 
     Args:
         threads: How many pieces of work run at a time; further ones wait.
-        seconds: How long an answer may take, waiting included.
     """
 
-    def __init__(self, threads: int, seconds: float):
+    def __init__(self, threads: int):
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="serve")
-        self._threads, self._seconds = threads, seconds
+        self._threads = threads
         self._working = 0
 
     def working(self) -> int:
@@ -29,22 +27,18 @@ class Desk:
     async def run(self, ticket: Ticket, function: Callable, *arguments: object) -> object:
         """Returns what a function returns that runs in one of the threads.
 
+        Cancelled, it does not wait any longer: what has begun goes on to its end, what has not never does.
+
         Args:
             ticket: The request's `Ticket`, held until the work has really ended.
             function: What is called.
             arguments: What it is called with.
-
-        Raises:
-            Refused: If it takes too long.
         """
         loop = asyncio.get_running_loop()
         self._begin(ticket)
         work = self._pool.submit(function, *arguments)
         work.add_done_callback(lambda _: self._tell(loop, ticket))
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(work), self._seconds)
-        except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
-            raise busy() from None
+        return await asyncio.wrap_future(work)
 
     def close(self) -> None:
         """Ends the threads; what still waits is dropped."""

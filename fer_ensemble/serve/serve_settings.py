@@ -7,6 +7,7 @@ import socket
 from fer_ensemble.base.cores import count_cores
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.setting_fields import check_settings, setting
+from fer_ensemble.data.readers.pictures import MAXIMUM_BYTES, MAXIMUM_PIXELS
 
 TOKEN_VARIABLE = "FER_ENSEMBLE_TOKEN"
 LEAST_TOKEN = 16  # characters
@@ -37,9 +38,11 @@ class ServeSettings:
     )
 
     # What a request may bring.
-    megabytes: float = setting(20.0, "Largest request, in megabytes.", least=0.01, most=1000.0)
-    megapixels: float = setting(50.0, "Largest picture, in millions of pixels.", least=0.01, most=500.0)
-    faces: int = setting(256, "Most faces that one request may bring, or one picture show.", least=1, most=10_000)
+    megabytes: float = setting(20.0, "Largest request, in megabytes.", least=0.01, most=MAXIMUM_BYTES / 1e6)
+    megapixels: float = setting(
+        50.0, "Largest picture, in millions of pixels.", least=0.01, most=MAXIMUM_PIXELS / 1e6
+    )
+    faces: int = setting(256, "Most faces that one request may bring, or its pictures show.", least=1, most=10_000)
 
     # What the server takes on.
     waiting: int = setting(256, "Most requests at a time; one more is told to come back.", least=1, most=10_000)

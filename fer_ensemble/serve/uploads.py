@@ -31,11 +31,13 @@ class Upload:
         content: The bytes.
         name: What the sender calls it; "" without a name. Only ever given back, never opened.
         content_type: As sent, without parameters; "" where none was.
+        is_body: Whether it is the whole body, and no part of a form.
     """
 
     content: bytes
     name: str = ""
     content_type: str = ""
+    is_body: bool = False
 
 
 class BodyReader:
@@ -120,7 +122,7 @@ def parse_uploads(body: bytes, content_type: str) -> list[Upload]:
         if kind.startswith((b"text/", b"application/json", b"multipart/")):
             raise Refused(415, "Expected a picture: the bytes of a file, or a form with files "
                                f"(multipart/form-data). Received: {kind[:60].decode('latin-1')}.")  # fmt: skip
-        return [Upload(body, content_type=kind.decode("latin-1"))]
+        return [Upload(body, content_type=kind.decode("latin-1"), is_body=True)]
     parts = _Parts()
     try:
         boundary = options[b"boundary"]

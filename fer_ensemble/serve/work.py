@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import io
 import threading
 from collections.abc import Sequence
 
@@ -13,7 +12,7 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.classifier.classifier import Classifier
 from fer_ensemble.classifier.face import Face, make_face
 from fer_ensemble.data.dataset import IMAGE_SIZE
-from fer_ensemble.data.readers.pictures import FORMATS, read_face
+from fer_ensemble.data.readers.pictures import FORMATS, identify, read_face
 from fer_ensemble.faces.found import FoundFace
 from fer_ensemble.faces.picture_arrays import as_picture
 from fer_ensemble.serve.refusals import Refused
@@ -40,7 +39,7 @@ def check_picture(content: bytes, most_pixels: int, name: str = "") -> contextli
         Refused: If it is too large.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with identify(content, name) as image:
             pixels, size = image.width * image.height, f"{image.width:,} x {image.height:,} pixels"
     except Image.DecompressionBombError:
         pixels, size = float("inf"), "many more"
@@ -56,7 +55,8 @@ def check_picture(content: bytes, most_pixels: int, name: str = "") -> contextli
 
 def is_raw(uploads: list[Upload]) -> bool:
     """Returns whether an upload is the grey values of faces, rather than picture files."""
-    return len(uploads) == 1 and uploads[0].content_type == "application/octet-stream"
+    # Of a form's part the type says little: curl calls every file so whose kind it does not know.
+    return uploads[0].is_body and uploads[0].content_type == "application/octet-stream"
 
 
 def read_raw_faces(upload: Upload, most_faces: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fer_ensemble import __version__
 from fer_ensemble.base import stop_signals
-from fer_ensemble.base.atomic_files import hash_file, replacing
+from fer_ensemble.base.atomic_files import hash_file, replacing, write_text
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.memory import check_memory
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, UNLABELLED
@@ -18,6 +18,7 @@ from fer_ensemble.data.store import load_dataset, resolve_dataset
 from fer_ensemble.members import directory, lock, notes, replacement
 from fer_ensemble.scoring.metrics import loss_and_accuracy
 from fer_ensemble.training.determinism import make_deterministic
+from fer_ensemble.training.history import format_history
 from fer_ensemble.training.settings import TrainingSettings, check_start, list_differences
 from fer_ensemble.training.splits import split_training
 from fer_ensemble.training.state import describe_position, read_notes
@@ -68,7 +69,7 @@ def train_member(settings: TrainingSettings, options: TrainingOptions) -> None:
             record = directory.read_record(folder)
             _check_same(folder, identity, record)
             _remove(folder, *LEFT_BEHIND)
-            if directory.recorded_views(record) == settings.tta:
+            if directory.recorded_views(record) == settings.tta and not _was_asking(folder, record):
                 print(f"{folder} is complete: nothing to do (--overwrite trains it afresh)")
             else:
                 _ask_again(folder, record, dataset, held_out, settings.tta)
@@ -87,7 +88,8 @@ def train_member(settings: TrainingSettings, options: TrainingOptions) -> None:
         except stop_signals.Stopped as stopped:
             position = describe_position(read_notes(work / directory.STATE), settings.epochs)
             complete = directory.is_complete(work)  # it came at the very end
-            going_on = f"stands at {position}; the same command goes on from there"
+            again = "the same command without --overwrite" if options.overwrite else "the same command"
+            going_on = f"stands at {position}; {again} goes on from there"
             stopped.where = f"{folder} {'is complete' if complete else going_on}"
             raise
         except Exception as error:
@@ -120,7 +122,8 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
     targets = choose_targets(dataset.labels[own], votes, dataset.class_names, settings.labels)
     if settings.teacher:
         taught, facts = ask_teacher(settings, dataset, path, own)
-        if identity.setdefault("teacher", facts) != facts:
+        # The calibration is fitted anew, and another kind of processor rounds its last digits otherwise.
+        if {**identity.setdefault("teacher", facts), "calibration": None} != {**facts, "calibration": None}:
             raise UserError(
                 f"{folder} was begun with another teacher than {settings.teacher} is now. Give the old one, "
                 "another --experiments folder, or --overwrite to start afresh."
@@ -134,6 +137,8 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
     held_out_labels = dataset.labels[held_out].astype(np.int64)
     data = TrainingData(dataset.images[own], targets, dataset.images[held_out], held_out_labels)
     model, history = fit_model(data, settings, seed, Checkpoint(folder, identity), options.tensorboard, initialize)
+    # A kill after the last state may have come before its history was written.
+    write_text(folder / directory.HISTORY, format_history(history))
     with replacing(folder / directory.MODEL) as temporary:
         # An uncompiled twin: looking at the held-out fold compiled the model, and people would load an optimiser.
         type(model)(model.input, model.output, name=model.name).save(temporary)
@@ -152,11 +157,18 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
     _remove(folder, *LEFT_BEHIND)
 
 
+def _was_asking(folder, record):
+    """Whether a kill came after new predictions were written and before the record says so."""
+    path = folder / directory.PREDICTIONS
+    return path.is_file() and hash_file(path) != record["files"].get(directory.PREDICTIONS)
+
+
 def _ask_again(folder, record, dataset, held_out, views):
     """Predicts with a finished member's network and other views; after a kill, the next call does it again."""
     from fer_ensemble.members.saved_network import load_network
 
-    directory.check_file(folder, record, directory.MODEL)
+    for name in (directory.MODEL, directory.HISTORY):
+        directory.check_file(folder, record, name)
     print(f"{folder} is complete: predicting with --tta={views}", flush=True)
     metrics = _predict(folder, load_network(folder / directory.MODEL), views, dataset, held_out)
     _complete(folder, {**record, "settings": {**record["settings"], "tta": views}, "metrics": metrics})

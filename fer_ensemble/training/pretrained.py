@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import h5py
 import keras
+import numpy as np
 
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.data.dataset import CLASS_NAMES
@@ -72,7 +73,7 @@ def may_know_held_out(path: pathlib.Path, identity: dict) -> bool:
         for value in (
             lambda record: record["data"]["fingerprint"],
             lambda record: record["folds"],
-            lambda record: record["settings"]["fold"],
+            lambda record: np.atleast_1d(record["settings"]["fold"]).tolist(),  # two are a list in JSON
         )
     )
 

@@ -1,14 +1,19 @@
 """Videos composed of drawn faces: where each face is, and when, is known."""
 
 import contextlib
+import fractions
+import re
 
 import numpy as np
 import pytest
 
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.classifier.classifier import load
 from fer_ensemble.classifier.face import make_face
 from fer_ensemble.classifier.labelled_video import LabelledFrame, label_frames
 from fer_ensemble.classifier.video_summary import VideoSummary
+from fer_ensemble.commands.label import LabelOptions
+from fer_ensemble.commands.label_video import VideoOutputs
 from fer_ensemble.faces.annotated_video import annotate_video
 from fer_ensemble.faces.drawn_pictures import compose_picture
 from fer_ensemble.faces.video_writing import write_video
@@ -82,6 +87,29 @@ def test_an_annotated_video_has_all_frames_their_times_and_the_sound(classifier,
     assert 0.002 < different.mean() < 0.2  # boxes and labels
 
 
+def test_sound_that_is_encoded_anew_begins_with_the_pictures(classifier, tmp_path):
+    clock = fractions.Fraction(1, 16_000)
+    with av.open(str(tmp_path / "late.ts"), "w") as container:  # a recording whose clock begins at 10 s
+        pictures, sound = container.add_stream("libx264", rate=25), container.add_stream("mp2", rate=16_000)
+        pictures.height, pictures.width, pictures.pix_fmt = 64, 96, "yuv420p"
+        pictures.time_base = pictures.codec_context.time_base = clock
+        sound.layout = "mono"
+        for step in range(25):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 9 * step, np.uint8), format="rgb24")
+            tone = av.AudioFrame.from_ndarray(np.full((1, 640), 999, np.int16), format="s16", layout="mono")
+            tone.sample_rate = 16_000
+            for one, stream in ((frame, pictures), (tone, sound)):
+                one.pts, one.time_base = 160_000 + 640 * step, clock
+                container.mux(stream.encode(one))
+        for stream in (pictures, sound):
+            container.mux(stream.encode(None))
+    labelled = label_frames(classifier, tmp_path / "late.ts")
+    assert list(annotate_video(tmp_path / "late.ts", tmp_path / "out.mp4", labelled, classifier.class_names))
+    with av.open(str(tmp_path / "out.mp4")) as written:
+        starts = [float(stream.start_time * stream.time_base) for stream in written.streams]
+    assert len(starts) == 2 and max(starts) < 0.2
+
+
 def test_the_page_tells_who_showed_what_and_when(classifier, clip):
     summary = VideoSummary(classifier.class_names)
     for frame in label_frames(classifier, clip, every=1):
@@ -120,3 +148,22 @@ def test_a_video_that_is_cut_off_gives_the_frames_before(classifier, clip, tmp_p
     with contextlib.suppress(ValueError):
         frames.extend(label_frames(classifier, tmp_path / "cut.mp4", every=1))
     assert len(frames) < 16
+
+
+def test_of_a_damaged_video_all_frames_before_are_annotated_and_on_the_page(classifier, tmp_path):
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (40, 64, 96, 3), dtype=np.uint8)
+    path, seen = tmp_path / "clip.mp4", tmp_path / "seen"
+    write_video(path, pictures, [number / 10 for number in range(40)])
+    content = bytearray(path.read_bytes())
+    middle = 6 * len(content) // 10
+    content[middle : middle + 20_000] = b"\xff" * 20_000
+    path.write_bytes(content)
+    options = LabelOptions(annotate=str(seen), report=str(seen), every="1s")
+    outputs = VideoOutputs(classifier, str(path), "clip.mp4", options)
+    with pytest.raises(UserError, match=r"cannot be read beyond \d+ frames") as told:
+        list(outputs.frames())
+    whole = int(re.search(r"beyond (\d+) frames", str(told.value))[1])
+    with av.open(str(seen / "clip.mp4.mp4")) as written:
+        assert sum(1 for _ in written.decode(video=0)) == whole > 20
+    assert (seen / "clip.mp4.html").is_file()

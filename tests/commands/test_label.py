@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from fer_ensemble.commands.label import LabelOptions
 from fer_ensemble.commands.label_inputs import list_inputs
 from fer_ensemble.commands.label_run import label as run_label
 from fer_ensemble.faces.drawn_pictures import compose_picture
+from fer_ensemble.faces.video_writing import write_video
 from tests.drawn import sample_faces
 
 FACES = sample_faces()
@@ -152,6 +154,7 @@ def test_whole_faces_boxes_a_list_on_standard_input_and_patterns(label, pictures
         ({"detection_size": 3}, "32 to 8192"),
         ({"boxes": "nowhere.csv"}, "nowhere.csv"),
         ({"csv": "a", "jsonl": "./a"}, "two files"),
+        ({"crops": "a", "explain": "./a"}, "two folders"),
         ({"every": "0"}, "`every` must be"),
         ({"smooth": -1.0}, "`smooth` must be"),
         ({"threads": -1}, "`threads` must be"),
@@ -200,3 +203,20 @@ def test_a_file_that_is_not_there_is_named(label):
     answer = label("nowhere.png")
     assert answer.returncode == 1
     assert "nowhere.png" in answer.stdout and "No such file" in answer.stdout
+
+
+def test_what_a_missing_package_or_an_absent_file_cost_is_tried_again(pictures, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pytest.importorskip("av")
+    write_video("clip.mp4", [np.full((64, 64, 3), 9, np.uint8)] * 2, [0.0, 0.1])
+    names, options = ["clip.mp4", "late.png", str(pictures / "b")], LabelOptions(csv="faces.csv")
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "av", None)
+        assert run_label(names, options) == 0
+    shown = capsys.readouterr().out
+    assert "pip install 'fer-ensemble[video]'" in shown and "No such file" in shown
+    done = {row["file"] for row in read_csv(tmp_path / "faces.csv")}
+    assert done and not done & {"clip.mp4", "late.png"}
+    shutil.copy(next((pictures / "b").rglob("*.png")), "late.png")
+    assert run_label(names, options) == 0
+    assert {row["file"] for row in read_csv(tmp_path / "faces.csv")} == {*done, "clip.mp4", "late.png"}

@@ -1,9 +1,13 @@
 """bash splitscript.sh, from nothing to a scored ensemble."""
 
 import json
+import pathlib
+import re
+import subprocess
 
 import h5py
 import numpy as np
+import pytest
 
 RUNS = ("cnn_0", "cnn_1", "resnet_0", "resnet_1")
 
@@ -49,3 +53,26 @@ def test_run_again_it_trains_nothing_and_predicts_the_same(trained, run_command,
     assert "16 of 16 members complete, 0 to train" in answer.stdout
     assert {path: path.stat().st_mtime_ns for path in folder.glob("*/*/*")} == times
     assert (folder / "predictions.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "asks"),
+    [
+        (["--slurm", "--gres=gpu:1"], True),
+        (["--slurm", "--gres", "gpu:a100:1"], True),
+        (["--slurm", "--gres=tmp:1,gpu:1"], True),
+        (["--slurm", "--gpus-per-task=1"], True),
+        (["--slurm", "-G", "1"], True),
+        (["--slurm=FILE"], True),
+        (["--slurm", "--gres=gpu:1", "--slurm=nowhere"], True),
+        (["--slurm", "--gres=tmp:1"], False),
+        (["--slurm", "--partition=gpu"], False),
+        ([], False),
+    ],
+)
+def test_where_a_gpu_is_asked_of_slurm_its_packages_are_installed(flags, asks, tmp_path):
+    script = pathlib.Path(__file__).parents[2].joinpath("splitscript.sh").read_text()
+    function = re.search(r"^asks_for_gpu\(\) \{.*?^\}", script, re.DOTALL | re.MULTILINE)[0]
+    (tmp_path / "FILE").write_text("#!/bin/bash\n#SBATCH -G 1\n")
+    command = f'set -euo pipefail\n{function}\nasks_for_gpu "$@"'
+    assert (subprocess.run(["bash", "-c", command, "bash", *flags], cwd=tmp_path).returncode == 0) is asks

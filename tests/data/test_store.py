@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
+from fer_ensemble.data import store
 from fer_ensemble.data.contents import make_dataset
 from fer_ensemble.data.dataset import CLASS_NAMES
 from fer_ensemble.data.store import load_dataset, read_dataset, resolve_dataset, write_dataset
@@ -126,6 +127,21 @@ def test_it_is_converted_anew_when_the_input_changed(table):
     os.utime(table, ns=(0, 1))
     np.testing.assert_array_equal(load_dataset(table).labels, [3, 5, -1])
     assert load_dataset(table).fingerprint != first.fingerprint
+
+
+def test_an_input_that_changes_while_it_is_converted_is_converted_again(table, monkeypatch):
+    convert = store.convert_inputs
+
+    def convert_slowly(paths, bad_rows):
+        dataset = convert(paths, bad_rows)
+        table.write_text(table.read_text().replace("\n4,", "\n5,"))
+        os.utime(table, ns=(0, 1))
+        return dataset
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "convert_inputs", convert_slowly)
+        np.testing.assert_array_equal(load_dataset(table).labels, [3, 4, -1])
+    np.testing.assert_array_equal(load_dataset(table).labels, [3, 5, -1])
 
 
 def test_a_folder_is_converted_anew_when_a_file_in_it_changed(tmp_path, table):

@@ -11,6 +11,7 @@ import pytest
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.ensemble.choice import choose, find_saved, is_saved, make_record
 from fer_ensemble.ensemble.ensemble_file import NAME, read_record, write_record
+from fer_ensemble.ensemble.keras_network import KerasNetwork
 from fer_ensemble.ensemble.parts import join_parts
 from fer_ensemble.ensemble.saved import Ensemble
 from fer_ensemble.members.collection import collect_members, own_predictions
@@ -57,6 +58,15 @@ def test_what_is_saved_is_read_again_to_the_last_digit(saved):
     assert read_record(saved) == record
     assert list(record.weights) == [member.name for member in members]
     assert set(record.calibrations.single) == set(RUNS)
+
+
+def test_a_member_alone_has_the_calibration_of_its_own_views_or_none(copy):
+    path = copy / "exp_0" / "cnn_0" / "model.keras"
+    record = read_record(copy)
+    alone = KerasNetwork(path, "float32")
+    assert alone.about["calibration"] == dict(vars(record.calibrations.single["cnn_0"]))
+    write_record(copy, dataclasses.replace(record, views="flip"))
+    assert KerasNetwork(path, "float32").about["calibration"] is None
 
 
 def test_it_answers_with_the_calibrated_average_of_its_members(loaded, saved, tiny_dataset):

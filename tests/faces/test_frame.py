@@ -70,6 +70,15 @@ def test_borders_go_on_beyond_the_picture():
     assert (cut[:30, :] == 10).all() and (cut[:, :30] == cut[:, 30:31]).all()
 
 
+def test_a_picture_longer_than_opencv_reads_is_cut_from_too():
+    picture = np.zeros((64, 40_000), np.uint8)
+    picture[:, 30_000:30_032] = 200
+    cut = cut_face(picture, frame_of_box((29_984, 0, 64, 64)))
+    assert abs(int(cut[24, 24]) - 200) < 10 and cut[:, :8].max() < 20 and cut[:, -8:].max() < 20
+    whole = cut_face(picture, frame_of_box((0, 0, 40_000, 64)))
+    assert whole.shape == (48, 48)
+
+
 def test_a_box_is_made_square_around_its_middle():
     matrix = frame_of_box((10, 20, 48, 96))
     np.testing.assert_allclose(move(matrix, np.array([[-14, 20], [82, 116]])), [[0, 0], [48, 48]])

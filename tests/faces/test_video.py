@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.faces.video import Every, read_duration, read_pictures
+from fer_ensemble.faces.video import Every, import_av, read_duration, read_pictures
 from fer_ensemble.faces.video_writing import write_video
 
 pytest.importorskip("av", reason="reads and writes videos")
@@ -64,6 +64,22 @@ def test_what_is_no_video_is_an_error_that_names_it(tmp_path):
             list(read_pictures(tmp_path / name, Every(frames=1)))
     with pytest.raises(FileNotFoundError):
         list(read_pictures(tmp_path / "nowhere.mp4", Every(frames=1)))
+
+
+def test_in_recordings_that_were_joined_the_times_go_on(tmp_path):
+    for name, values in (("a.ts", range(0, 100, 20)), ("b.ts", range(100, 200, 20))):
+        write_video(tmp_path / name, grey(values), [number / 2 for number in range(5)])
+    joined = b"".join((tmp_path / name).read_bytes() for name in ("a.ts", "b.ts"))
+    (tmp_path / "joined.ts").write_bytes(joined)
+    read = list(read_pictures(tmp_path / "joined.ts", Every(seconds=0.5)))
+    times = [one.time for one in read]
+    assert len(read) >= 9 and (np.diff(times) > 0.4).all() and times[-1] < 6
+    assert read[-1].picture.mean() == pytest.approx(180, abs=8)
+
+
+def test_messages_of_the_decoder_s_threads_take_no_way_through_python():
+    # Where they do, a damaged video hangs at times: the thread waits for Python, which waits for the thread.
+    assert import_av().logging.get_level() is None
 
 
 def test_a_cut_off_video_gives_what_is_left_of_it(tmp_path):

@@ -1,3 +1,5 @@
+import resource
+
 import h5py
 import keras
 import numpy as np
@@ -32,6 +34,19 @@ def parts():
         )
 
     return {"oof": make(5), "PublicTest": make(1), "PrivateTest": make(0)}
+
+
+def test_a_full_disk_is_an_error_and_leaves_the_old_file(parts, tmp_path):
+    write_predictions(tmp_path / "a.h5", parts, "data")
+    before = (tmp_path / "a.h5").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # bytes a file may have: as good as a full disk
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_predictions(tmp_path / "a.h5", parts, "other")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.h5": before}
 
 
 def assert_same(parts, others):

@@ -6,7 +6,7 @@ import pytest
 from fer_ensemble.members import directory, replacement
 
 
-@pytest.mark.parametrize("killed_after", range(5))
+@pytest.mark.parametrize("killed_after", range(6))
 def test_a_replacement_that_is_killed_anywhere_is_finished_by_the_next_process(
     tmp_path, monkeypatch, killed_after
 ):
@@ -20,7 +20,7 @@ def test_a_replacement_that_is_killed_anywhere_is_finished_by_the_next_process(
     replacement.finish_replacement(tmp_path)  # not complete yet: nothing happens
     assert (tmp_path / "model.keras").read_text() == "old"
     (new / "member.json").write_text("new")
-    moves, replace = [], pathlib.Path.replace
+    moves, replace, remove = [], pathlib.Path.replace, pathlib.Path.rmdir
 
     def replace_or_die(path, target):
         if len(moves) == killed_after:
@@ -28,12 +28,18 @@ def test_a_replacement_that_is_killed_anywhere_is_finished_by_the_next_process(
         moves.append(path)
         return replace(path, target)
 
+    def remove_or_die(path):
+        if killed_after == 4:
+            raise KeyboardInterrupt
+        remove(path)
+
     with monkeypatch.context() as patch:
         patch.setattr(pathlib.Path, "replace", replace_or_die)
+        patch.setattr(pathlib.Path, "rmdir", remove_or_die)
         with contextlib.suppress(KeyboardInterrupt):
             replacement.finish_replacement(tmp_path)
     record = tmp_path / "member.json"
-    assert not record.exists() or (record.read_text() == "new" and killed_after == 4)
+    assert not record.exists() or (record.read_text() == "new" and killed_after >= 4)
     replacement.finish_replacement(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         "model.keras",

@@ -76,6 +76,17 @@ def test_a_failure_reaches_each_of_the_batch_and_the_next_is_answered():
     network.close()
 
 
+def test_what_was_given_up_never_goes_through_the_network():
+    inner = Counting()
+    network = BatchingNetwork(inner, milliseconds=60_000, expected=lambda: 3)
+    kept, given_up = network.submit(faces_of(255)), network.submit(faces_of(0, 0))
+    assert given_up.cancel()
+    network.submit(faces_of(255))
+    assert kept.result().tolist() == [[1, 0]]
+    assert inner.batches == [2]
+    network.close()
+
+
 def test_closing_answers_what_was_asked_and_then_no_more():
     network = BatchingNetwork(Counting(), milliseconds=0)
     answers = [network.submit(faces_of(255)) for _ in range(50)]

@@ -90,6 +90,26 @@ def test_an_answer_that_takes_too_long_is_given_up(start_thread, held):
     wait_until(lambda: client.post("/api/predict", FACE, RAW)[0] == 200)
 
 
+def test_time_and_faces_are_those_of_all_pictures_of_a_request(start_thread, held, scenes):
+    picture = scenes.encode(scenes.compose([scenes.drawn("happy")] * 2, [(10, 10), (220, 10)], (430, 220)), "JPEG")
+    part = b'--frontier\r\nContent-Disposition: form-data; name="picture"; filename="a.jpg"\r\n\r\n' + picture
+    form, kind = part + b"\r\n" + part + b"\r\n--frontier--\r\n", "multipart/form-data; boundary=frontier"
+    client = start_thread(Classifier(held), faces=3, answer_seconds=60)
+    held.go.set()
+    status, _, answer = client.post("/api/faces", form, kind)
+    assert (status, len(answer["faces"]), answer["left_out"]) == (200, 3, 1)
+
+    class Slow(Held):
+        def predict(self, faces):
+            time.sleep(0.6)
+            return super().predict(faces)
+
+    slow = Slow()
+    slow.go.set()
+    client = start_thread(Classifier(slow), answer_seconds=1)
+    assert client.post("/api/faces", form, kind)[0] == 503
+
+
 def test_too_many_faces_too_many_bytes_too_many_pixels(start_thread, held, scenes):
     held.go.set()
     client = start_thread(Classifier(held), faces=2, megabytes=0.5, megapixels=0.3)

@@ -4,6 +4,7 @@ import pytest
 
 from fer_ensemble.serve.refusals import Refused
 from fer_ensemble.serve.uploads import MOST_PARTS, parse_uploads
+from fer_ensemble.serve.work import is_raw
 
 FORM = "multipart/form-data; boundary=frontier"
 
@@ -30,6 +31,13 @@ def test_each_part_of_a_form_is_a_file_with_its_name():
         ("a.png", b"one\r\n--front", "image/png"),
         ("ü b.jpg", b"", "image/jpeg"),
     ]
+
+
+def test_only_a_body_is_taken_for_grey_values():
+    raw = "application/octet-stream"
+    assert is_raw(parse_uploads(bytes(2304), raw))
+    # As `curl -F face=@face.webp` sends it, whatever its length.
+    assert not is_raw(parse_uploads(form(("face.webp", raw, bytes(2304))), FORM))
 
 
 def test_what_curl_calls_a_form_is_a_file_too():

@@ -18,6 +18,7 @@ import pytest
 
 from fer_ensemble import __version__
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.stop_signals import Stopped
 from fer_ensemble.commands.predict import report_ensemble
 from fer_ensemble.commands.predict_options import PredictOptions
 from fer_ensemble.data.contents import make_dataset
@@ -27,6 +28,7 @@ from fer_ensemble.data.store import write_dataset
 from fer_ensemble.ensemble.saved import Ensemble
 from fer_ensemble.members import directory, lock, replacement
 from fer_ensemble.members.predictions import predict_probabilities, read_predictions
+from fer_ensemble.training import checkpoint
 from fer_ensemble.training.history import HISTORY_COLUMNS
 from fer_ensemble.training.member import member_seed, train_member
 from fer_ensemble.training.settings import FOLDS, TrainingSettings
@@ -222,6 +224,36 @@ def test_a_complete_member_with_other_views_is_asked_again_and_not_trained(
         np.testing.assert_allclose(part.probabilities, trained[name].probabilities, atol=1e-5)
 
 
+def test_asking_again_that_was_killed_before_the_record_is_done_once_more(tiny_data, tiny_settings, copy):
+    record = directory.read_record(copy)
+    (copy / "predictions.h5").write_bytes(b"of other views")
+    train_member(tiny_settings, options_for(copy, tiny_data))
+    directory.check_files(copy)
+    assert directory.read_record(copy)["files"]["model.keras"] == record["files"]["model.keras"]
+    (copy / "history.csv").write_text("damaged")
+    with pytest.raises(UserError, match=r"history\.csv is not the file that the training wrote"):
+        train_member(dataclasses.replace(tiny_settings, tta="flip"), options_for(copy, tiny_data))
+
+
+def test_a_kill_between_the_last_state_and_its_history_costs_no_row(
+    tiny_data, tiny_settings, tiny_member, tmp_path, monkeypatch
+):
+    folder = directory.member_folder(tmp_path, tiny_settings.fold, tiny_settings.run)
+    write = checkpoint.write_text
+
+    def write_or_die(path, text):
+        if text.count("\n") > tiny_settings.epochs:
+            raise KeyboardInterrupt
+        write(path, text)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(checkpoint, "write_text", write_or_die)
+        train_member(tiny_settings, options_for(folder, tiny_data))
+    train_member(tiny_settings, options_for(folder, tiny_data))
+    assert len(directory.read_history(folder)["epoch"]) == tiny_settings.epochs
+    assert all(np.array_equal(*pair) for pair in zip(*map(read_weights, (folder, tiny_member)), strict=True))
+
+
 def test_other_settings_are_refused_with_the_differences(tiny_data, tiny_settings, tiny_member):
     before = describe(tiny_member)
     other = dataclasses.replace(tiny_settings, learning_rate=0.01, epochs=30, precision="auto")
@@ -284,9 +316,10 @@ def test_the_old_member_stays_until_the_new_one_is_complete(tiny_data, tiny_sett
     with pytest.raises(FileNotFoundError, match=r"nowhere\.keras"):
         train_member(dataclasses.replace(other, pretrained="nowhere.keras"), options)
     assert describe(copy) == before and not replacement.is_replaced(copy)
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
-        patch.setattr("fer_ensemble.members.predictions.write_predictions", cut_the_power)
+    with monkeypatch.context() as patch, pytest.raises(Stopped) as stopped:
+        patch.setattr("fer_ensemble.members.predictions.write_predictions", stop)
         train_member(other, options)
+    assert "stands at epoch 1 of 1; the same command without --overwrite goes on" in stopped.value.where
     assert {name: facts for name, facts in describe(copy).items() if name in before} == before
     train_member(other, options_for(copy, tiny_data))  # goes on with the new one
     assert {path.name for path in copy.iterdir()} == COMPLETE
@@ -302,8 +335,8 @@ def test_an_unknown_backend_is_told_before_anything_is_lost(tiny_data, tiny_sett
     assert describe(copy) == before
 
 
-def cut_the_power(*arguments):
-    raise RuntimeError("power cut")
+def stop(*arguments):
+    raise Stopped(signal.SIGTERM)
 
 
 def test_each_member_has_a_seed_of_its_own():

@@ -196,6 +196,10 @@ def test_what_a_start_knows_its_own_start_may_know_too(tiny_member, tmp_path):
         directory.write_record(path.parent, record, [directory.MODEL])
         assert may_know_held_out(path, record) is inherited
     assert may_know_held_out(path, {**record, "data": {"fingerprint": "other"}})
+    pair = {**record, "settings": {**record["settings"], "fold": (0, 1)}}
+    assert may_know_held_out(path, pair)
+    directory.write_record(path.parent, {**pair, "pretrained": {}}, [directory.MODEL])  # where the fold is a list
+    assert not may_know_held_out(path, pair)
     assert not may_know_held_out(tmp_path / "some.keras", record)
 
 

@@ -11,6 +11,8 @@ from fer_ensemble.data.folds import load_folds
 from fer_ensemble.data.store import load_dataset
 from fer_ensemble.members.directory import member_folder
 from fer_ensemble.members.predictions import read_predictions
+from fer_ensemble.scoring.calibration import fit_calibration
+from fer_ensemble.training import teacher
 from fer_ensemble.training.member import train_member
 from fer_ensemble.training.splits import split_training
 from fer_ensemble.training.teacher import ask_teacher
@@ -71,6 +73,27 @@ def test_a_student_records_its_teacher_and_learns_something_else(student, tiny_d
         for folder in (tmp_path, tmp_path / "without")
     )
     assert np.abs(learnt - plain).max() > 1e-4
+
+
+def test_a_student_goes_on_where_its_teacher_s_calibration_is_rounded_otherwise(
+    student, tiny_data, tmp_path, monkeypatch
+):
+    options = TrainingOptions(data=str(tiny_data), experiments=str(tmp_path))
+
+    def cut_the_power(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("fer_ensemble.members.predictions.write_predictions", cut_the_power)
+        train_member(student, options)
+
+    def fit(*arguments):
+        fitted = fit_calibration(*arguments)
+        return dataclasses.replace(fitted, temperature=fitted.temperature * (1 + 1e-15))
+
+    monkeypatch.setattr(teacher, "fit_calibration", fit)
+    train_member(student, options)
+    assert (tmp_path / "exp_0" / "cnn_0" / "member.json").is_file()
 
 
 def test_a_missing_teacher_is_told_with_the_command_that_trains_it(student, tiny_data, tmp_path):

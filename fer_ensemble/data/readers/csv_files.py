@@ -48,6 +48,9 @@ def read_faces(stream: BinaryIO, name: str, bad_rows: BadRows) -> Faces:
             try:
                 if row.problem:
                     raise ValueError(row.problem)
+                image = parse_pixels(row.fields[pixels])
+                split = 0 if usage is None else parse_usage(row.fields[usage])
+                # Last: a bad row decides neither which kind the labels are of, nor which classes there are.
                 field = "" if emotion is None else row.fields[emotion]
                 if field and label_reader is None:
                     label_reader = _Numbers() if _is_number(field) else ClassNumbers(name)
@@ -56,13 +59,12 @@ def read_faces(stream: BinaryIO, name: str, bad_rows: BadRows) -> Faces:
                         f"expected the name of a class, as in the rows before. Received: {field[:40]!r}."
                     )
                 label = label_reader.number(field) if field else UNLABELLED
-                split = 0 if usage is None else parse_usage(row.fields[usage])
-                images.append(parse_pixels(row.fields[pixels]))
             except UserError:
                 raise
             except ValueError as problem:
                 bad_rows.add(name, row.number, str(problem), f" (line {row.line})", stream)
             else:
+                images.append(image)
                 labels.append(label)
                 usages.append(split)
                 rows.append(row.number)

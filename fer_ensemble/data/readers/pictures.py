@@ -94,7 +94,7 @@ def _open(source, name):
     else:
         content, name = _read_file(pathlib.Path(source), name or str(source))
     try:
-        with _identify(content, name) as image:
+        with identify(content, name) as image:
             width, height = image.size
             if width * height <= MAXIMUM_PIXELS:
                 return _decode(image)
@@ -131,8 +131,8 @@ def _check_size(size, name):
         )
 
 
-def _identify(content, name):
-    """Opens the picture without decoding it."""
+def identify(content: bytes, name: str) -> Image.Image:
+    """Opens the content of a picture file, without decoding it; raises as Pillow, or `MissingPackageError`."""
     stream = io.BytesIO(content)
     if content[4:8] != b"ftyp" or content[8:12] not in _HEIF_BRANDS:
         return Image.open(stream, formats=FORMATS)

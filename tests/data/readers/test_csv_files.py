@@ -81,3 +81,12 @@ def test_rows_after_one_left_out_keep_their_numbers():
     faces, found = read("emotion,pixels,Usage\n" + GOOD + f"2,{pixels(999)},Training\n" + GOOD, skip=True)
     np.testing.assert_array_equal(faces.rows, [0, 2])
     assert [row for _, row, _ in found] == [1]
+
+
+def test_a_row_left_out_decides_nothing_about_labels():
+    head = "emotion,pixels,Usage\n"
+    faces, found = read(head + head + GOOD, skip=True)  # two files put together, each with its header
+    assert (faces.labels.tolist(), len(found)) == ([2], 1)
+    named = f"calm,{pixels(5)},Training\n"
+    faces, found = read(head + named + f"clam,{pixels(999)},Training\n" + named, skip=True)
+    assert (list(faces.class_names), len(found)) == (["calm"], 1)

@@ -66,7 +66,7 @@ def label(arguments: list[str], options: LabelOptions, classifier: "Classifier |
                     progress.add(share)
         shown.close()
     run.tell()
-    return EXIT_ERROR if todo and run.unreadable == len(todo) else 0
+    return EXIT_ERROR if todo and run.unreadable == len(names) else 0
 
 
 class _Run:

@@ -148,7 +148,7 @@ def main(arguments: list[str]) -> int:
         missing = [run for run, member in zip(begun, to_train, strict=True) if not _is_done(run, member)]
         if missing:
             return _report_missing(missing, len(members), given)
-    return _predict(prediction, members, options)
+    return _predict(prediction, members, options, given)
 
 
 def list_sample_flags(given: list[str]) -> list[str]:
@@ -242,7 +242,7 @@ def _resume(given):
     return shlex.join(["fer-ensemble", "launch", *kept])
 
 
-def _predict(prediction, members, options):
+def _predict(prediction, members, options, given):
     runs = dict.fromkeys(member.settings.run for member in members)
     folds = ensemble_folds([member.settings.fold for member in members])
     if not folds:
@@ -254,4 +254,14 @@ def _predict(prediction, members, options):
         print(f"The chosen members are complete. The prediction waits for the other folds: {', '.join(missing)}")
         return 0
     print(shlex.join(["python", *prediction[1:]]), flush=True)
-    return subprocess.run(prediction, env=module_environment(), check=False).returncode
+    process = subprocess.Popen(prediction, env=module_environment())
+    try:
+        code = process.wait()
+    except Stopped as stopped:
+        process.terminate()
+        process.wait()
+        print(f"stopped by {stopped.signal.name}. To go on: {_resume(given)}")
+        return EXIT_SIGNAL + stopped.signal
+    if code < 0:
+        print(f"the prediction failed ({_explain(code)})")
+    return code if code >= 0 else EXIT_SIGNAL - code

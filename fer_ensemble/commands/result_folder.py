@@ -55,7 +55,8 @@ def write_result_folder(
     write_results(output, report, parts, pairs, by_part if calibrate else None)
     galleries = []
     for name, part in parts.items():
-        probabilities = by_part[name].apply(part.ensemble) if by_part else part.ensemble
+        calibration = by_part[name] if by_part else None
+        probabilities = calibration.apply(part.ensemble) if calibration else part.ensemble
         if name == OOF:
             galleries.append(_write_likely_wrong(output, report, part, probabilities, known.get(name)))
         elif name in known:
@@ -67,15 +68,20 @@ def write_result_folder(
         [gallery for gallery in galleries if gallery],
         records,
         histories,
-        _describe_robustness(output, known),
+        _describe_robustness(output, report, known),
     )
     write_text(output / "report.html", page)
 
 
-def _describe_robustness(output, known):
+def _describe_robustness(output, report, known):
     """The section on worse pictures, if `fer-ensemble evaluate` asked this very ensemble about them; else None."""
     saved = output / ensemble_file.NAME
-    found = read_known(output / "robustness.json", hash_file(saved)) if saved.is_file() else None
+    if not saved.is_file():
+        return None
+    record = ensemble_file.read_record(output)
+    if record.weights != report["member_weights"] or record.views != report["tta"]:
+        return None  # asked were the saved weights and views
+    found = read_known(output / "robustness.json", hash_file(saved))
     dataset = next(iter(known.values()), None)
     return found and format_robustness(found, None if dataset is None else draw_strips(dataset.images[0]))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.faces.labelled_pictures import draw_faces
-from fer_ensemble.faces.video import decode_frames, import_av, open_video, to_upright
+from fer_ensemble.faces.video import Timeline, decode_frames, import_av, open_video, stamp_of, to_upright
 
 _COPIED_SOUND = {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}  # that an .mp4 may hold
 _QUALITY = {"crf": "21", "preset": "veryfast"}
@@ -119,9 +119,10 @@ class _Sound:
         if not container.streams.audio:
             return
         self._stream = container.streams.audio[0]
-        self._start = (pictures.start_time or 0) * pictures.time_base if pictures.time_base else 0
+        start = pictures.start_time * pictures.time_base if pictures.start_time and pictures.time_base else 0
+        self._timeline = Timeline(start)
         self._copied = self._stream.codec_context.name in _COPIED_SOUND
-        self._packets = container.demux(self._stream) if self._copied else self._encode(container)
+        self._packets = self._copy(container) if self._copied else self._encode(container)
 
     def begin(self):
         """Adds the stream of sound to what is written."""
@@ -135,23 +136,32 @@ class _Sound:
     def write_until(self, time):
         """Writes the packets up to a time in seconds, or all where it is None."""
         while True:
-            packet = self._next or next(self._packets, None)
+            try:
+                packet = self._next or next(self._packets, None)
+            except import_av().error.FFmpegError:  # it is damaged, and ends here
+                packet = None
             self._next = None
             if packet is None:
                 return
-            if packet.dts is None:  # the end, as PyAV tells it
-                continue
-            if time is not None and packet.dts * packet.time_base - self._start > time + 0.5:
+            if time is not None and packet.dts * packet.time_base > time + 0.5:
                 self._next = packet
                 return
-            shift = round(self._start / packet.time_base)
-            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-            if self._copied:
-                packet.stream = self._output
             self._written.mux(packet)
+
+    def _copy(self, container):
+        for packet in container.demux(self._stream):
+            if packet.dts is None:  # the end, as PyAV tells it
+                continue
+            time = self._timeline.place(packet.dts * packet.time_base, (packet.duration or 0) * packet.time_base)
+            shift = round(time / packet.time_base) - packet.dts
+            packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+            packet.stream = self._output
+            yield packet
 
     def _encode(self, container):
         for frame in container.decode(self._stream):
+            time = self._timeline.place(stamp_of(frame), fractions.Fraction(frame.samples, frame.sample_rate))
+            frame.pts = round(time / frame.time_base)
             yield from self._output.encode(frame)
         yield from self._output.encode(None)
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import fractions
 import math
+import numbers
 import os
 import pathlib
 import types
@@ -15,6 +17,31 @@ from fer_ensemble.base.errors import MissingPackageError, UserError
 from fer_ensemble.data.readers.pictures import MAXIMUM_PIXELS
 
 _STEP_BACK = 1.0  # seconds; where time stamps go back by more, the clock has begun anew
+
+
+class Timeline:
+    """Times of a stream, which go on where time stamps are missing, or begin anew as in joined recordings.
+
+    Args:
+        start: Time stamp, in seconds, that is to be time 0. Defaults to the first one.
+    """
+
+    def __init__(self, start: numbers.Real | None = None):
+        self._start, self._latest, self._following = start, None, 0
+
+    def place(self, stamp: numbers.Real | None, step: numbers.Real) -> numbers.Real:
+        """Returns the time of a frame, in seconds, from its time stamp and how long it lasts."""
+        if stamp is None:
+            time = self._following
+        else:
+            if self._start is None or (
+                self._latest is not None and stamp - self._start < self._latest - _STEP_BACK
+            ):
+                self._start = stamp - self._following
+            time = stamp - self._start
+        self._latest = time if self._latest is None else max(self._latest, time)
+        self._following = self._latest + step
+        return time
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -133,23 +160,15 @@ def decode_frames(
 ) -> typing.Iterator[tuple[int, float, typing.Any]]:
     """Yields each frame of a stream: its number, its time in seconds from the first one, and PyAV's frame.
 
-    Where the time stamps begin anew, as in recordings that were joined, the times go on.
-
     Raises:
         UserError: If the video is damaged, after the last frame that can be read.
     """
     av = import_av()
-    start, latest = None, 0.0
+    timeline, step = Timeline(), 1 / (stream.average_rate or stream.guessed_rate or 25)
     index = -1
     try:
         for index, frame in enumerate(container.decode(stream)):
-            stamp = _time_of(frame, stream, index)
-            start = stamp if start is None else start
-            if stamp - start < latest - _STEP_BACK:
-                start = stamp - latest - 1 / _rate_of(stream)
-            time = max(0.0, stamp - start)
-            latest = max(latest, time)
-            yield index, time, frame
+            yield index, max(0.0, float(timeline.place(stamp_of(frame), step))), frame
     except (av.error.FFmpegError, ValueError) as error:
         raise UserError(
             f"{path}: expected a whole video. Received: one that cannot be read beyond {index + 1:,} frames "
@@ -180,14 +199,9 @@ def to_upright(frame: typing.Any) -> np.ndarray:
     return np.ascontiguousarray(np.rot90(picture, quarters)) if quarters else picture
 
 
-def _time_of(frame, stream, index):
-    if frame.pts is not None and frame.time_base is not None:
-        return float(frame.pts * frame.time_base)
-    return index / _rate_of(stream)
-
-
-def _rate_of(stream):
-    return float(stream.average_rate or stream.guessed_rate or 25)
+def stamp_of(frame: typing.Any) -> fractions.Fraction | None:
+    """Returns the time stamp of PyAV's frame, in seconds, or None where it has none."""
+    return None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
 
 
 def _say(error):

@@ -26,7 +26,7 @@ class MemberTime:
     left: float | None = None
 
 
-def estimate_seconds_left(times: list[float | None], workers: int) -> float | None:
+def estimate_seconds_left(times: list[MemberTime], workers: int) -> float | None:
     """Estimates when all members will be complete.
 
     A member that has not said how long it will take is taken for the mean of those of its architecture that have;
@@ -110,6 +110,7 @@ class Display(LiveLine):
         self._members = members
         self._workers = workers
         self._said = set()
+        self._totals = {}  # seconds of whole members, by name: a process may have begun in the middle of one
 
     def __call__(self, runs: list[Run]) -> None:
         runs = {run.job.name: run for run in runs}
@@ -134,8 +135,14 @@ class Display(LiveLine):
         if run is None:
             return MemberTime(model)
         if run.exit_code is not None:  # how long a failure took says nothing about the others
-            return MemberTime(model, run.seconds if _is_done(run) else None, 0.0)
-        return MemberTime(model, time.monotonic() - run.began, reports[member.name].get("seconds_left"))
+            total = max(run.seconds, self._totals.get(member.name, 0.0))
+            return MemberTime(model, total if _is_done(run) else None, 0.0)
+        spent, report = time.monotonic() - run.began, reports[member.name]
+        left = report.get("seconds_left")
+        if left is not None and report["epoch"] < report["epochs"]:
+            spent = max(spent, left * report["epoch"] / (report["epochs"] - report["epoch"]))
+            self._totals[member.name] = spent + left
+        return MemberTime(model, spent, left)
 
     def _say_once(self, run, what, line):
         if (run.job.name, what) in self._said:

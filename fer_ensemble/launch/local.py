@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from fer_ensemble.base.stop_signals import STOP_SIGNALS, Stopped
+from fer_ensemble.base.stop_signals import SECONDS_OF_ONE_REQUEST, STOP_SIGNALS, Stopped
 from fer_ensemble.launch.plan import module_environment
 
 BOUND_PROCESS = pathlib.Path(__file__).with_name("bound_process.py")
@@ -145,15 +145,25 @@ def _end(runs, grace, signals):
 
 
 class _Signals:
-    """Notes the signals that ask us to stop, while the block runs, instead of ending us in mid-step."""
+    """Notes the signals that ask us to stop, while the block runs, instead of ending us in mid-step.
+
+    What comes within a second of the first is the same request once more.
+    """
 
     def __enter__(self):
         self.received = []
         self._before = {}
         for number in STOP_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-                self._before[number] = signal.signal(number, lambda number, frame: self.received.append(number))
+                self._before[number] = signal.signal(number, self._note)
         return self
+
+    def _note(self, number, frame):
+        if not self.received:
+            self._first = time.monotonic()
+        elif time.monotonic() - self._first < SECONDS_OF_ONE_REQUEST:
+            return
+        self.received.append(number)
 
     def __exit__(self, *exception):
         for number, handler in self._before.items():

@@ -3,6 +3,7 @@
 Nothing here knows how the commands are run: on this machine (`local`) or elsewhere.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -11,10 +12,10 @@ import re
 import sys
 from collections.abc import Sequence
 
-from fer_ensemble.base.errors import UserError
+from fer_ensemble.base.errors import HeldError, UserError
 from fer_ensemble.data.dataset import Dataset
 from fer_ensemble.data.fold_names import Fold, parse_fold
-from fer_ensemble.members import directory, replacement
+from fer_ensemble.members import directory, lock, replacement
 from fer_ensemble.training.settings import FOLDS, RUNS, TrainingSettings, check_start, list_differences
 from fer_ensemble.training.targets import NO_VOTES
 from fer_ensemble.training.training_options import TrainingOptions
@@ -137,7 +138,7 @@ def plan_members(
             if is_current(folder) and not options.overwrite:
                 record = directory.read_record(folder)
                 _check_settings(folder, own, record["settings"])
-                if directory.recorded_views(record) == own.tta:  # else it is to be asked again
+                if directory.is_answered(folder, record, own.tta):  # else it is to be asked again
                     seconds = record["training_seconds"]
             members.append(PlannedMember(own, folder, seconds))
     return members
@@ -190,11 +191,12 @@ def discard_members(members: list[PlannedMember]) -> None:
     """Has members trained afresh; complete ones stay until they are replaced.
 
     With --overwrite this comes before the first training: after an interruption the same command without
-    --overwrite then goes on, and takes none of the old members for a new one.
+    --overwrite then goes on, and takes none of the old members for a new one. What another process trains at this
+    moment stays its own.
     """
     for member in members:
-        member.folder.mkdir(parents=True, exist_ok=True)
-        replacement.begin_afresh(member.folder)
+        with contextlib.suppress(HeldError), lock.held(member.folder):
+            replacement.begin_afresh(member.folder)
 
 
 def is_current(folder: pathlib.Path) -> bool:
@@ -217,7 +219,7 @@ def training_command(settings: TrainingSettings, options: TrainingOptions) -> li
     return [sys.executable, "-m", MODULE, "train", *flags]
 
 
-def module_path() -> str:
+def module_path() -> str | None:
     """Returns what PYTHONPATH must be for these commands; None where the package is installed."""
     before = os.environ.get("PYTHONPATH")
     return None if CHECKOUT is None else os.pathsep.join([str(CHECKOUT), *([before] if before else [])])
@@ -243,6 +245,5 @@ def prediction_command(runs: list[tuple[str, int]], folds: list[Fold], options: 
     names = [directory.run_name(model, replica) for model, replica in runs]
     if names != list(RUNS):  # which predict takes by itself
         flags += [f"--runs={','.join(names)}", "--save"]
-    if None in folds:
-        flags.append("--folds=none")
+    flags.append("--folds=none" if None in folds else "--folds=all")  # there may be members of both
     return [sys.executable, "-m", MODULE, "predict", *flags]

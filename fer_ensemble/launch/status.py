@@ -68,7 +68,7 @@ def read_status(folder: pathlib.Path) -> MemberStatus:
 
 def _read_complete(folder, name):
     try:
-        record = directory.read_record(folder)
+        record = directory.read_record(folder, whole=True)
     except ValueError as error:
         return MemberStatus(name, FAILED, note=str(error))
     scores = [f"{part} {score:.2%}" for part, score in record["metrics"].items() if score is not None]

@@ -1,11 +1,11 @@
 """How many members train at a time on this machine, and on what."""
 
 import os
-import pathlib
 import shutil
 import subprocess
 
 from fer_ensemble.base.cores import count_cores
+from fer_ensemble.base.memory import free_memory
 
 # What a choice of our own allows for each worker on the CPU, in MiB: a ResNet of width 32 trained in 1.7 GB.
 CPU_MEMORY_PER_WORKER = 3072
@@ -34,12 +34,12 @@ def find_gpus() -> list[str]:
     return [str(number) for number in range(len(gpus))]
 
 
-def find_free_memory() -> dict[str, int]:
+def find_free_memory() -> list[int]:
     """Returns the free memory of each GPU of the machine, in MiB; an empty list if it cannot be told."""
     return parse_memory(_ask_nvidia_smi("--query-gpu=memory.free", "--format=csv,noheader,nounits"))
 
 
-def parse_memory(lines: str) -> dict[str, int]:
+def parse_memory(lines: list[str]) -> list[int]:
     """Reads the lines of nvidia-smi: a number of MiB for each GPU.
 
     Returns:
@@ -53,7 +53,7 @@ def parse_memory(lines: str) -> dict[str, int]:
     return [int(line) for line in lines] if all(line.isdecimal() for line in lines) else []
 
 
-def choose_workers_per_gpu(gpus: list[str], memory: dict[str, int], cores: int) -> int:
+def choose_workers_per_gpu(gpus: int, memory: list[int], cores: int) -> int:
     """Chooses how many members train on one GPU at a time: small networks leave most of a large GPU idle.
 
     Args:
@@ -75,16 +75,7 @@ def choose_workers_per_gpu(gpus: list[str], memory: dict[str, int], cores: int) 
     return max(1, min(min(memory) // MEMORY_PER_WORKER, cores // (CORES_PER_WORKER * gpus), MOST_WORKERS_PER_GPU))
 
 
-def find_machine_memory() -> int | None:
-    """Returns the memory that new processes may take without swapping, in MiB; 0 if it cannot be told."""
-    try:
-        lines = pathlib.Path("/proc/meminfo").read_text().splitlines()
-    except OSError:  # not Linux
-        return 0
-    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable:")), 0)
-
-
-def cpu_environments(workers: int, cores: int, memory: int | None) -> list[dict[str, str]]:
+def cpu_environments(workers: int, cores: int, memory: int) -> list[dict[str, str]]:
     """Returns what each worker's environment adds to ours where there is no GPU, a dictionary for each.
 
     Networks this small train faster side by side, on a core each, than one after another on all cores, whose
@@ -93,7 +84,7 @@ def cpu_environments(workers: int, cores: int, memory: int | None) -> list[dict[
     Args:
         workers: How many train at a time; 0 for as many as there are cores, and memory for.
         cores: Number of CPU cores.
-        memory: Free memory of the machine, in MiB; 0 where it is not known.
+        memory: Memory that new processes may take, in MiB; 0 where it is not known.
 
     Example:
 
@@ -131,7 +122,7 @@ def worker_environments(gpus: list[str], workers_per_gpu: int, cpu_workers: int 
     [{}]
     """
     if not gpus:
-        return cpu_environments(cpu_workers, count_cores(), find_machine_memory())
+        return cpu_environments(cpu_workers, count_cores(), (free_memory() or 0) >> 20)
     if not workers_per_gpu:
         workers_per_gpu = choose_workers_per_gpu(len(gpus), find_free_memory(), count_cores())
     shares = _jax_memory_share(workers_per_gpu)

@@ -88,6 +88,16 @@ def recorded_views(record: dict) -> str:
     return record["settings"].get("tta", "none")
 
 
+def is_answered(folder: pathlib.Path, record: dict, views: str) -> bool:
+    """Whether a complete member's predictions are of these views, and those that its record tells of.
+
+    A kill may have come when others were written, and the record was not.
+    """
+    path = folder / PREDICTIONS
+    written = not path.is_file() or hash_file(path) == record["files"].get(PREDICTIONS)
+    return written and recorded_views(record) == views
+
+
 def read_record(folder: pathlib.Path, whole: bool = False) -> dict:
     """Reads a complete member's record.
 

@@ -6,6 +6,7 @@ import shutil
 from fer_ensemble.members.directory import RECORD, UNFINISHED, is_complete
 
 NEW = "new"  # folder, in a complete member's, of the training that is to replace it
+_BEGUN = ".begun"  # file in `new/` until the training puts its own there: an empty `new/` has been moved
 
 
 def is_replaced(folder: pathlib.Path) -> bool:
@@ -23,6 +24,7 @@ def begin_afresh(folder: pathlib.Path) -> None:
     if is_complete(folder):
         shutil.rmtree(folder / NEW, ignore_errors=True)
         (folder / NEW).mkdir()
+        (folder / NEW / _BEGUN).touch()
         return
     for name in UNFINISHED:
         (folder / name).unlink(missing_ok=True)
@@ -37,9 +39,10 @@ def finish_replacement(folder: pathlib.Path) -> None:
     """
     new = folder / NEW
     if is_complete(folder) and is_replaced(folder) and not any(new.iterdir()):
-        new.rmdir()  # a kill came just before
+        new.rmdir()  # all was moved, and a kill came just before
     if not is_complete(new):
         return
+    (new / _BEGUN).unlink(missing_ok=True)
     (folder / RECORD).unlink(missing_ok=True)
     for cache in folder.glob("predictions-*.h5"):  # of the old network
         cache.unlink()

@@ -48,9 +48,9 @@ def write_results(
         if matrix := values.get("confusion"):
             rows = [[true, *counts] for true, counts in zip(class_names, matrix, strict=True)]
             write_csv(output / f"confusion_{name}.csv", ["true \\ predicted", *class_names], rows)
-            picture = draw_confusion_matrix(
-                matrix, class_names, f"{TITLES[name]}, {len(report['members'])} members"
-            )
+            count = len(report["members"])  # none of a network by itself
+            title = f"{TITLES[name]}, {count} members" if count else TITLES[name]
+            picture = draw_confusion_matrix(matrix, class_names, title)
             with replacing(output / f"confusion_{name}.png") as temporary:
                 temporary.write_bytes(picture)
     write_text(output / "scores.json", json.dumps(report, indent=2) + "\n")

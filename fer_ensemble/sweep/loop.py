@@ -9,6 +9,7 @@ import optuna
 from fer_ensemble.base import stop_signals
 from fer_ensemble.base.atomic_files import write_text
 from fer_ensemble.base.errors import UserError
+from fer_ensemble.data.fold_names import fold_name
 from fer_ensemble.data.store import load_dataset
 from fer_ensemble.launch.plan import parse_folds
 from fer_ensemble.report.csv_tables import write_frame
@@ -151,7 +152,7 @@ class Sweep:
             best = find_best(self._study)
             if best:
                 settings = choose_settings(self._settings, self._variations, best.params)
-                fold = self._sweep.folds.split(",")[0]
+                fold = fold_name(self._folds[0])
                 write_best_flags(self._folder / BEST_FLAGS, best, settings, self._options, fold)
         return table
 

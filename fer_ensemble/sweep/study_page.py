@@ -43,8 +43,8 @@ def format_page(
     Returns:
         HTML, as text.
     """
+    best = find_best(study)  # first: another process may complete a better one meanwhile
     complete = study.get_trials(states=(TrialState.COMPLETE,))
-    best = find_best(study)
     scale, unit = (100, "%") if OBJECTIVES[objective].metric == "accuracy" else (1, "nats per image")
     values, label = [scale * one.value for one in complete], f"{objective} / {unit}"
     plots = [draw_progress([one.number for one in complete], values, OBJECTIVES[objective].maximize, label)]
@@ -52,7 +52,7 @@ def format_page(
         tried = [trial.params[one.name] for trial in complete]
         plots.append(draw_setting(one, tried, values, complete.index(best), label))
     importances = {}
-    if len(complete) >= TRIALS_FOR_IMPORTANCE:
+    if len(complete) >= TRIALS_FOR_IMPORTANCE and len(set(values)) > 1:  # else there is nothing to explain
         found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
         importances = {name: found.get(name, 0.0) for name in study.names}  # 0 if the same in all trials
     shared = {name: value for name, value in dataclasses.asdict(settings).items() if name not in study.names}

@@ -69,7 +69,7 @@ def train_member(settings: TrainingSettings, options: TrainingOptions) -> None:
             record = directory.read_record(folder)
             _check_same(folder, identity, record)
             _remove(folder, *LEFT_BEHIND)
-            if directory.recorded_views(record) == settings.tta and not _was_asking(folder, record):
+            if directory.is_answered(folder, record, settings.tta):
                 print(f"{folder} is complete: nothing to do (--overwrite trains it afresh)")
             else:
                 _ask_again(folder, record, dataset, held_out, settings.tta)
@@ -155,12 +155,6 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
     }
     _complete(folder, record)
     _remove(folder, *LEFT_BEHIND)
-
-
-def _was_asking(folder, record):
-    """Whether a kill came after new predictions were written and before the record says so."""
-    path = folder / directory.PREDICTIONS
-    return path.is_file() and hash_file(path) != record["files"].get(directory.PREDICTIONS)
 
 
 def _ask_again(folder, record, dataset, held_out, views):

@@ -87,27 +87,66 @@ def test_an_annotated_video_has_all_frames_their_times_and_the_sound(classifier,
     assert 0.002 < different.mean() < 0.2  # boxes and labels
 
 
-def test_sound_that_is_encoded_anew_begins_with_the_pictures(classifier, tmp_path):
-    clock = fractions.Fraction(1, 16_000)
-    with av.open(str(tmp_path / "late.ts"), "w") as container:  # a recording whose clock begins at 10 s
-        pictures, sound = container.add_stream("libx264", rate=25), container.add_stream("mp2", rate=16_000)
+def record(path, sound_codec, begin=0.0):
+    """A recording of 1 s, 25 pictures, with sound, whose clock begins at some second."""
+    clock, random = fractions.Fraction(1, 16_000), np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("libx264", rate=25)
+        sound = container.add_stream(sound_codec, rate=16_000, layout="mono")
         pictures.height, pictures.width, pictures.pix_fmt = 64, 96, "yuv420p"
         pictures.time_base = pictures.codec_context.time_base = clock
-        sound.layout = "mono"
         for step in range(25):
             frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 9 * step, np.uint8), format="rgb24")
-            tone = av.AudioFrame.from_ndarray(np.full((1, 640), 999, np.int16), format="s16", layout="mono")
-            tone.sample_rate = 16_000
-            for one, stream in ((frame, pictures), (tone, sound)):
-                one.pts, one.time_base = 160_000 + 640 * step, clock
+            hiss = random.integers(-999, 999, (1, 640), np.int16)
+            hiss = av.AudioFrame.from_ndarray(hiss, format="s16", layout="mono")
+            hiss.sample_rate = 16_000
+            for one, stream in ((frame, pictures), (hiss, sound)):
+                one.pts, one.time_base = round(begin * 16_000) + 640 * step, clock
                 container.mux(stream.encode(one))
         for stream in (pictures, sound):
             container.mux(stream.encode(None))
-    labelled = label_frames(classifier, tmp_path / "late.ts")
-    assert list(annotate_video(tmp_path / "late.ts", tmp_path / "out.mp4", labelled, classifier.class_names))
+
+
+def annotate(classifier, path, output):
+    """Returns the frames that were looked at, and when what is written ends, pictures and sound, in seconds."""
+    frames = list(annotate_video(path, output, label_frames(classifier, path), classifier.class_names))
+    ends = []
+    for kind in ("video", "audio"):
+        with av.open(str(output)) as written:
+            ends.append(max(frame.time for frame in written.decode(**{kind: 0})))
+    return frames, ends
+
+
+def test_sound_that_is_encoded_anew_begins_with_the_pictures(classifier, tmp_path):
+    record(tmp_path / "late.ts", "mp2", begin=10)
+    assert annotate(classifier, tmp_path / "late.ts", tmp_path / "out.mp4")[0]
     with av.open(str(tmp_path / "out.mp4")) as written:
         starts = [float(stream.start_time * stream.time_base) for stream in written.streams]
     assert len(starts) == 2 and max(starts) < 0.2
+
+
+@pytest.mark.parametrize("codec", ["aac", "mp2"])
+def test_recordings_that_were_joined_are_annotated_with_their_sound_to_the_end(classifier, tmp_path, codec):
+    for begin in (40, 10):
+        record(tmp_path / f"{begin}.ts", codec, begin)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes((tmp_path / "40.ts").read_bytes() + (tmp_path / "10.ts").read_bytes())
+    frames, ends = annotate(classifier, joined, tmp_path / "out.mp4")
+    assert frames[-1].time > 1.7 and all(1.7 < end < 2.3 for end in ends)
+
+
+def test_damaged_sound_ends_and_the_pictures_go_on(classifier, tmp_path):
+    record(tmp_path / "whole.mkv", "mp2")
+    content = (tmp_path / "whole.mkv").read_bytes()
+    with av.open(str(tmp_path / "whole.mkv")) as whole:
+        late = [
+            bytes(packet) for packet in whole.demux(audio=0) if packet.dts and packet.dts > 500
+        ]  # milliseconds
+    for packet in late:
+        content = content.replace(packet, bytes(len(packet)))
+    (tmp_path / "damaged.mkv").write_bytes(content)
+    frames, ends = annotate(classifier, tmp_path / "damaged.mkv", tmp_path / "out.mp4")
+    assert frames[-1].time > 0.7 and ends[0] > 0.9 and 0.3 < ends[1] < 0.7
 
 
 def test_the_page_tells_who_showed_what_and_when(classifier, clip):

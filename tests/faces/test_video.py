@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fer_ensemble.base.errors import UserError
-from fer_ensemble.faces.video import Every, import_av, read_duration, read_pictures
+from fer_ensemble.faces.video import Every, Timeline, import_av, read_duration, read_pictures
 from fer_ensemble.faces.video_writing import write_video
 
 pytest.importorskip("av", reason="reads and writes videos")
@@ -75,6 +75,14 @@ def test_in_recordings_that_were_joined_the_times_go_on(tmp_path):
     times = [one.time for one in read]
     assert len(read) >= 9 and (np.diff(times) > 0.4).all() and times[-1] < 6
     assert read[-1].picture.mean() == pytest.approx(180, abs=8)
+
+
+def test_a_frame_without_a_time_stamp_follows_the_one_before():
+    timeline = Timeline()
+    stamps = [100.0, None, 100.08, 100.12, 0.0, 0.04, None]
+    assert [timeline.place(stamp, 0.04) for stamp in stamps] == pytest.approx(
+        [0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.24]
+    )
 
 
 def test_messages_of_the_decoder_s_threads_take_no_way_through_python():

@@ -89,3 +89,21 @@ def test_what_a_running_member_says_of_its_time_left_is_used(tmp_path, capsys):
     run_jobs(jobs, [{}, {}], Display(members, workers=2))
     ended = [line for line in capsys.readouterr().out.splitlines() if "exp_0/resnet_0 complete" in line]
     assert ended[0].endswith("1 of 2 members complete, about 2 h 00 min left")
+
+
+def test_a_member_gone_on_with_counts_as_a_whole_one_for_the_others(tmp_path, capsys):
+    options = TrainingOptions(experiments=str(tmp_path))
+    members = plan_members([("cnn", 0), ("cnn", 1)], [0], TrainingSettings(), options)
+    # The last of 10 epochs, of which one takes 2 hours: the other member will take 20.
+    code = (
+        "import json, os, sys, time; open(sys.argv[1], 'w').write(json.dumps({'pid': os.getpid(), 'epoch': 9.0,"
+        "'epochs': 10, 'images_per_second': 10.0, 'seconds_left': 7200})); time.sleep(3)"
+    )
+    job = Job(
+        members[0].name,
+        [sys.executable, "-c", code, str(members[0].folder / "progress.json")],
+        members[0].folder / "train.log",
+    )
+    run_jobs([job], [{}], Display(members, workers=1))
+    ended = [line for line in capsys.readouterr().out.splitlines() if "exp_0/cnn_0 complete" in line]
+    assert ended[0].endswith("about 20 h 00 min left")

@@ -129,6 +129,20 @@ def test_what_does_not_heed_sigterm_is_killed_after_the_grace(tmp_path):
     assert not any(is_alive(pid) for pid in pids)
 
 
+def test_the_same_request_once_more_lets_the_jobs_save(tmp_path):
+    saving = (
+        "import os, signal, sys, time\n"
+        "def save(*_):\n    time.sleep(3)\n    open(sys.argv[1] + '.saved', 'w').close()\n    sys.exit()\n"
+        "signal.signal(signal.SIGTERM, save)\n"
+        "open(sys.argv[1], 'w').write(str(os.getpid()))\nwhile True: time.sleep(0.01)"
+    )
+    launcher, _ = start_launcher(tmp_path, saving, grace=3600)
+    launcher.send_signal(signal.SIGTERM)
+    launcher.send_signal(signal.SIGHUP)  # as of a scheduler, and then of the shell
+    launcher.communicate(timeout=PATIENCE)
+    assert len(list(tmp_path.glob("*.saved"))) == 2
+
+
 def test_a_second_signal_kills_at_once(tmp_path):
     launcher, pids = start_launcher(tmp_path, DEAF, grace=3600)
     for _ in range(60):  # two that come close together may be seen as one

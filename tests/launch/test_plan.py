@@ -16,6 +16,7 @@ from fer_ensemble.launch.plan import (
     prediction_command,
     training_command,
 )
+from fer_ensemble.members import lock
 from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.training_options import TrainingOptions
 
@@ -101,6 +102,17 @@ def test_a_run_may_vary_in_its_settings(tmp_path):
     assert "--width=16" in training_command(members[1].settings, options)
 
 
+def test_what_another_process_trains_is_not_discarded(tmp_path):
+    options = TrainingOptions(experiments=str(tmp_path), overwrite=True)
+    members = plan_members(RUNS[:2], [0], TrainingSettings(), options)
+    for member in members:
+        member.folder.mkdir(parents=True)
+        (member.folder / "state.npz").write_text("half")
+    with lock.held(members[0].folder):
+        discard_members(members)
+    assert [(member.folder / "state.npz").exists() for member in members] == [True, False]
+
+
 def test_only_a_folder_with_a_record_is_complete(tmp_path):
     options = TrainingOptions(experiments=str(tmp_path))
     write_record(tmp_path / "exp_0" / "cnn_1", TrainingSettings(replica=1))
@@ -179,6 +191,7 @@ def test_the_prediction_is_of_the_same_folder_and_data():
     assert prediction_command(RUNS, [0], TrainingOptions(experiments="there", data="a.csv"))[4:] == [
         "--ensemble=there",
         "--data=a.csv",
+        "--folds=all",
     ]
 
 

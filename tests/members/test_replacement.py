@@ -13,6 +13,7 @@ def test_a_replacement_that_is_killed_anywhere_is_finished_by_the_next_process(
     for name in ("model.keras", "predictions.h5", "history.csv", "member.json"):
         (tmp_path / name).write_text("old")
     replacement.begin_afresh(tmp_path)
+    replacement.finish_replacement(tmp_path)  # as the training does that is about to begin
     assert directory.is_complete(tmp_path) and replacement.is_replaced(tmp_path)
     new = replacement.work_folder(tmp_path)
     for name in ("model.keras", "predictions.h5", "history.csv"):

@@ -11,6 +11,7 @@ from fer_ensemble.report.csv_tables import write_frame
 from fer_ensemble.sweep.best_flags import write_best_flags
 from fer_ensemble.sweep.search_ranges import parse_search
 from fer_ensemble.sweep.shared_study import open_study, trial_folder
+from fer_ensemble.sweep.study_page import format_page
 from fer_ensemble.sweep.trial_display import estimate_seconds_left
 from fer_ensemble.sweep.trial_table import find_best, format_trials, tabulate_trials
 from fer_ensemble.training.settings import TrainingSettings
@@ -83,6 +84,13 @@ def test_the_table_and_the_file_have_every_trial_best_first(make_study, tmp_path
     read = pandas.read_csv(tmp_path / "trials.csv", keep_default_na=False, dtype=str)
     assert read["oof_accuracy"].tolist() == ["0.5", "0.5", "0.4", "", "", "", ""]
     assert read["error"].tolist()[4] == "too little memory"
+
+
+def test_a_study_whose_trials_are_all_as_good_has_its_page(make_study):
+    study = make_study([(TrialState.COMPLETE, 0.5, 60)] * 10)
+    ranges = parse_search(["dropout=uniform:0:0.9"], TrainingSettings())
+    table = tabulate_trials(study, "oof_accuracy")
+    assert "dropout" in format_page(study, table, "oof_accuracy", ranges, TrainingSettings())
 
 
 def test_the_time_left_is_the_median_of_the_ended_trials_shared_by_the_processes(make_study):

@@ -174,15 +174,16 @@ class Bench:
         print(f"{name} ({left:.0f} s left)", flush=True)
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         environments = [{**environment, "PYTHONPATH": path} for environment in environments]
-        self._runs = []
+        self._runs, ended_by_us = [], False
         try:
             run_jobs(jobs, environments, self._watch, grace=SECONDS_TO_END / 2)
         except TimeoutError as error:
             self._skip(f"{name}: {error}")
+            ended_by_us = True
         finally:
             self._write()
         for run in self._runs:
-            if run.exit_code and run.exit_code > 0:
+            if run.exit_code and (run.exit_code > 0 or not ended_by_us):
                 last = run.read_last_lines(1) or ["it said nothing"]
                 self._skip(f"{run.job.name}: {last[0]} (exit code {run.exit_code}; {run.job.log})")
         return not any(run.exit_code for run in self._runs)

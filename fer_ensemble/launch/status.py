@@ -68,11 +68,13 @@ def read_status(folder: pathlib.Path) -> MemberStatus:
 
 def _read_complete(folder, name):
     try:
-        record = directory.read_record(folder, whole=True)
+        record = directory.read_record(folder)
+        scores = [f"{part} {score:.2%}" for part, score in record["metrics"].items() if score is not None]
+        epochs = record["settings"]["epochs"]
     except ValueError as error:
         return MemberStatus(name, FAILED, note=str(error))
-    scores = [f"{part} {score:.2%}" for part, score in record["metrics"].items() if score is not None]
-    epochs = record["settings"]["epochs"]
+    except KeyError as error:
+        return MemberStatus(name, FAILED, note=f"{folder / directory.RECORD} has no {error}")
     return MemberStatus(name, COMPLETE, {"epoch": epochs, "epochs": epochs}, ", ".join(scores))
 
 

@@ -19,7 +19,6 @@ RECORD_FIELDS = {
 WHOLE_RECORD_FIELDS = {
     **RECORD_FIELDS,
     "settings.model": str,
-    "settings.epochs": int,
     "settings.replica": int,
     "settings.fold": (int, list, _NOTHING),
     "data.name": str,

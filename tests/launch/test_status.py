@@ -71,6 +71,10 @@ def test_damage_is_a_failure_that_names_the_file(folder):
     complete(folder)
     (folder / directory.RECORD).write_text('{"settings": ')
     assert read_status(folder).state == "failed" and "member.json" in read_status(folder).note
+    complete(folder)
+    record = json.loads((folder / directory.RECORD).read_text())
+    (folder / directory.RECORD).write_text(json.dumps({**record, "settings": {}}))
+    assert read_status(folder).state == "failed" and "member.json" in read_status(folder).note
 
 
 def test_a_complete_member_shows_its_scores(folder):

@@ -68,7 +68,9 @@ def test_the_plan_has_16_members_and_their_commands(tmp_path):
     assert lines[0] == "experiments: 0 of 16 members complete, 16 to train, 3 workers on the CPU"
     assert lines[1].startswith("exp_0/cnn_0  to train  ")
     assert lines[16].endswith("-m fer_ensemble train --model=resnet --fold=3 --replica=1 --epochs=60")
-    assert lines[17].endswith("-m fer_ensemble predict --ensemble=experiments --data=data/sample.csv.gz --folds=all")
+    assert lines[17].endswith(
+        "-m fer_ensemble predict --ensemble=experiments --data=data/sample.csv.gz --folds=all"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

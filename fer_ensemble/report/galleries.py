@@ -43,7 +43,7 @@ def show_mistakes(
     faces = _faces(dataset, part, known[chosen], predicted[chosen], probabilities, class_names)
     return _gallery(
         f"{title}: wrong, and most sure of it",
-        f"{len(faces)} of the {len(known):,} images that are wrong.",
+        f"{len(faces)} of the {len(known):,} images whose answer is wrong.",
         faces,
     )
 

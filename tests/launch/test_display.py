@@ -97,13 +97,19 @@ def test_a_member_gone_on_with_counts_as_a_whole_one_for_the_others(tmp_path, ca
     # The last of 10 epochs, of which one takes 2 hours: the other member will take 20.
     code = (
         "import json, os, sys, time; open(sys.argv[1], 'w').write(json.dumps({'pid': os.getpid(), 'epoch': 9.0,"
-        "'epochs': 10, 'images_per_second': 10.0, 'seconds_left': 7200})); time.sleep(3)"
+        "'epochs': 10, 'images_per_second': 10.0, 'seconds_left': 7200}))\n"
+        "while not os.path.exists(sys.argv[2]): time.sleep(0.01)"
     )
-    job = Job(
-        members[0].name,
-        [sys.executable, "-c", code, str(members[0].folder / "progress.json")],
-        members[0].folder / "train.log",
-    )
-    run_jobs([job], [{}], Display(members, workers=1))
+    progress, seen = members[0].folder / "progress.json", tmp_path / "seen"
+    command = [sys.executable, "-c", code, str(progress), str(seen)]
+    display = Display(members, workers=1)
+
+    def watch(runs):
+        told = progress.exists() and progress.read_text()
+        display(runs)
+        if told:
+            seen.touch()
+
+    run_jobs([Job(members[0].name, command, members[0].folder / "train.log")], [{}], watch)
     ended = [line for line in capsys.readouterr().out.splitlines() if "exp_0/cnn_0 complete" in line]
     assert ended[0].endswith("about 20 h 00 min left")

@@ -137,7 +137,7 @@ def test_the_same_request_once_more_lets_the_jobs_save(tmp_path):
         "open(sys.argv[1], 'w').write(str(os.getpid()))\nwhile True: time.sleep(0.01)"
     )
     launcher, _ = start_launcher(tmp_path, saving, grace=3600)
-    # As of a scheduler, and then of the shell; stopped meanwhile, it gets both at once, however busy the machine is.
+    # As of a scheduler, and then of the shell. Stopped meanwhile, it gets both at once, on a busy machine, too.
     for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
         launcher.send_signal(number)
     launcher.communicate(timeout=PATIENCE)

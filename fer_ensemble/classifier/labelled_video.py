@@ -10,11 +10,10 @@ import typing
 import numpy as np
 
 from fer_ensemble.base.cores import count_cores
-from fer_ensemble.base.errors import UserError
 from fer_ensemble.classifier.classifier import Classifier
 from fer_ensemble.classifier.face import Face, make_face
 from fer_ensemble.faces.tracking import Smoother, Tracker
-from fer_ensemble.faces.video import Every, import_av, read_pictures
+from fer_ensemble.faces.video import Every, UntilDamage, import_av, read_pictures
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,16 +86,13 @@ def _label(classifier, pictures, smoother, workers):
 def _search_ahead(pool, classifier, pictures, workers):
     """Yields each picture with the faces found in it; while one is used, the next are read and searched."""
     under_way = collections.deque()
-    problem = None
+    pictures = UntilDamage(pictures)
     while True:
-        try:
-            for one in itertools.islice(pictures, workers + 1 - len(under_way)):
-                under_way.append((one, pool.submit(classifier.find, one.picture)))
-        except UserError as error:  # a damaged video: first what was read before
-            problem, pictures = error, iter(())
+        for one in itertools.islice(pictures, workers + 1 - len(under_way)):
+            under_way.append((one, pool.submit(classifier.find, one.picture)))
         if not under_way:
             break
         one, found = under_way.popleft()
         yield one, found.result()
-    if problem:
-        raise problem
+    if pictures.problem:
+        raise pictures.problem

@@ -4,14 +4,13 @@ import pathlib
 from collections.abc import Iterator
 
 from fer_ensemble.base.atomic_files import write_text
-from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.streams import printable
 from fer_ensemble.classifier.classifier import Classifier
 from fer_ensemble.classifier.labelled_video import LabelledFrame, label_frames
 from fer_ensemble.classifier.video_summary import VideoSummary
 from fer_ensemble.commands.label import LabelOptions
 from fer_ensemble.commands.label_outputs import annotated_path, named_output, write_crops
-from fer_ensemble.faces.video import read_duration
+from fer_ensemble.faces.video import UntilDamage, read_duration
 from fer_ensemble.report.video_page import format_time, format_video_page
 
 
@@ -39,23 +38,20 @@ class VideoOutputs:
 
             output = annotated_path(options.annotate, self._name, video=True)
             frames = annotate_video(self._path, output, frames, classifier.class_names)
-        problem = None
-        try:
-            for frame in frames:
-                self.seen += 1
-                self._summary.add(frame)
-                if options.crops:
-                    write_crops(options.crops, self._name, frame.faces)
-                yield frame
-        except UserError as error:  # a damaged video: the page tells of what came before
-            problem = error
+        frames = UntilDamage(frames)
+        for frame in frames:
+            self.seen += 1
+            self._summary.add(frame)
+            if options.crops:
+                write_crops(options.crops, self._name, frame.faces)
+            yield frame
         if options.report and self.seen:
             page = named_output(options.report, self._name, ".html")
             page.parent.mkdir(parents=True, exist_ok=True)
             name = printable(pathlib.Path(self._path).name)
             write_text(page, format_video_page(name, self._summary, options.smooth))
-        if problem:
-            raise problem
+        if frames.problem:
+            raise frames.problem
 
     def advance(self, time: float) -> float:
         """Moves `done` on to a time in seconds; returns by how much."""

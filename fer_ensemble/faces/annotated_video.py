@@ -10,7 +10,15 @@ from collections.abc import Iterator, Sequence
 from fer_ensemble.base.atomic_files import replacing
 from fer_ensemble.base.errors import UserError
 from fer_ensemble.faces.labelled_pictures import draw_faces
-from fer_ensemble.faces.video import Timeline, decode_frames, import_av, open_video, stamp_of, to_upright
+from fer_ensemble.faces.video import (
+    Timeline,
+    UntilDamage,
+    decode_frames,
+    import_av,
+    open_video,
+    stamp_of,
+    to_upright,
+)
 
 _COPIED_SOUND = {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}  # that an .mp4 may hold
 _QUALITY = {"crf": "21", "preset": "veryfast"}
@@ -55,7 +63,7 @@ def annotate_video(
 
 def _write(source, output, labelled, class_names):
     av = import_av()
-    labelled = _UntilDamage(labelled)
+    labelled = UntilDamage(labelled)
     previous, following = None, next(labelled, None)
     if following is None:
         raise labelled.problem or UserError(
@@ -63,7 +71,7 @@ def _write(source, output, labelled, class_names):
         )
     yield following
     with open_video(source) as (container, stream), av.open(str(output), "w", format="mp4") as written:
-        frames = _UntilDamage(decode_frames(source, container, stream))
+        frames = UntilDamage(decode_frames(source, container, stream))
         sound = _Sound(source, written)
         pictures = None
         with contextlib.closing(sound):
@@ -90,23 +98,6 @@ def _write(source, output, labelled, class_names):
                 sound.write_until(None)
     if problem := labelled.problem or frames.problem:
         raise problem
-
-
-class _UntilDamage:
-    """An iterator that ends where a video is damaged, and keeps why: what came before is written to its end."""
-
-    def __init__(self, items):
-        self._items, self.problem = items, None
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        try:
-            return next(self._items)
-        except UserError as error:
-            self.problem = error
-            raise StopIteration from error
 
 
 class _Sound:

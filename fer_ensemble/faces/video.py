@@ -44,6 +44,30 @@ class Timeline:
         return time
 
 
+class UntilDamage:
+    """An iterator that ends where a video is damaged, so that what came before is made use of first.
+
+    Args:
+        items: Iterator that may raise UserError.
+
+    Attributes:
+        problem: The error that ended it, or None.
+    """
+
+    def __init__(self, items: typing.Iterator):
+        self._items, self.problem = items, None
+
+    def __iter__(self) -> "UntilDamage":
+        return self
+
+    def __next__(self) -> object:
+        try:
+            return next(self._items)
+        except UserError as error:
+            self.problem = error
+            raise StopIteration from error
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class VideoPicture:
     """A picture of a video.

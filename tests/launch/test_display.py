@@ -69,22 +69,28 @@ def test_off_a_terminal_each_member_gets_a_line_when_it_begins_and_when_it_ends(
     assert lines[3].endswith("1 of 2 members complete")
 
 
+# A member that says that 2 hours are left, and then works until a file is there, and some seconds more.
+TELLING = """
+import json, os, sys, time
+path, epoch, epochs, until, seconds = sys.argv[1:]
+progress = {"pid": os.getpid(), "epoch": float(epoch), "epochs": int(epochs), "images_per_second": 10.0}
+open(path, "w").write(json.dumps({**progress, "seconds_left": 7200}))
+while not os.path.exists(until): time.sleep(0.01)
+time.sleep(float(seconds))
+"""
+
+
+def telling_job(member, epoch, epochs, until, seconds):
+    command = [sys.executable, "-c", TELLING, member.folder / "progress.json", epoch, epochs, until, seconds]
+    return Job(member.name, [str(word) for word in command], member.folder / "train.log")
+
+
 def test_what_a_running_member_says_of_its_time_left_is_used(tmp_path, capsys):
     options = TrainingOptions(experiments=str(tmp_path))
     members = plan_members([("cnn", 0), ("resnet", 0)], [0], TrainingSettings(), options)
-    code = (
-        "import json, os, sys, time; open(sys.argv[1], 'w').write(json.dumps({'pid': os.getpid(), 'epoch': 1.0,"
-        "'epochs': 4, 'images_per_second': 10.0, 'seconds_left': 7200}))\n"
-        "while not os.path.exists(sys.argv[2]): time.sleep(0.01)\n"
-        "time.sleep(float(sys.argv[3]))"
-    )
     jobs = [
-        Job(
-            member.name,
-            [sys.executable, "-c", code, *(str(one.folder / "progress.json") for one in (member, other)), seconds],
-            member.folder / "train.log",
-        )
-        for member, other, seconds in zip(members, members[::-1], ("3", "0.1"), strict=True)
+        telling_job(member, 1, 4, other.folder / "progress.json", seconds)
+        for member, other, seconds in zip(members, members[::-1], (3, 0.1), strict=True)
     ]
     run_jobs(jobs, [{}, {}], Display(members, workers=2))
     ended = [line for line in capsys.readouterr().out.splitlines() if "exp_0/resnet_0 complete" in line]
@@ -94,15 +100,10 @@ def test_what_a_running_member_says_of_its_time_left_is_used(tmp_path, capsys):
 def test_a_member_gone_on_with_counts_as_a_whole_one_for_the_others(tmp_path, capsys):
     options = TrainingOptions(experiments=str(tmp_path))
     members = plan_members([("cnn", 0), ("cnn", 1)], [0], TrainingSettings(), options)
+    display, seen = Display(members, workers=1), tmp_path / "seen"
     # The last of 10 epochs, of which one takes 2 hours: the other member will take 20.
-    code = (
-        "import json, os, sys, time; open(sys.argv[1], 'w').write(json.dumps({'pid': os.getpid(), 'epoch': 9.0,"
-        "'epochs': 10, 'images_per_second': 10.0, 'seconds_left': 7200}))\n"
-        "while not os.path.exists(sys.argv[2]): time.sleep(0.01)"
-    )
-    progress, seen = members[0].folder / "progress.json", tmp_path / "seen"
-    command = [sys.executable, "-c", code, str(progress), str(seen)]
-    display = Display(members, workers=1)
+    job = telling_job(members[0], 9, 10, seen, 0)
+    progress = members[0].folder / "progress.json"
 
     def watch(runs):
         told = progress.exists() and progress.read_text()
@@ -110,6 +111,6 @@ def test_a_member_gone_on_with_counts_as_a_whole_one_for_the_others(tmp_path, ca
         if told:
             seen.touch()
 
-    run_jobs([Job(members[0].name, command, members[0].folder / "train.log")], [{}], watch)
+    run_jobs([job], [{}], watch)
     ended = [line for line in capsys.readouterr().out.splitlines() if "exp_0/cnn_0 complete" in line]
     assert ended[0].endswith("about 20 h 00 min left")

@@ -36,19 +36,23 @@ WARM_UP_STEPS = 3
 ROWS = {
     "ours": ("ours", {"optimizer": "sgd"}, None),
     "ours, default optimiser (muon)": ("ours", {"optimizer": "muon"}, None),
+    "ours, freed memory handed back": ("ours", {"optimizer": "sgd", "keep": False}, None),
     "plain Keras, float32": ("keras", {}, "float32"),
     "PyTorch, float32": ("torch", {"best": False}, "float32"),
     "PyTorch, bfloat16, channels last": ("torch", {"best": True}, "bfloat16"),
 }
 
 
-def prepare_ours(model, width, batch_size, optimizer):
+def prepare_ours(model, width, batch_size, optimizer, keep=True):
+    from fer_ensemble.base.memory import keep_freed_memory
     from fer_ensemble.models.device import choose_precision, compile_options, describe_device, keras
     from fer_ensemble.training.batches import TrainingBatches
     from fer_ensemble.training.network import TrainingNetwork
     from fer_ensemble.training.optimizers import build_optimizer
     from fer_ensemble.training.settings import TrainingSettings
 
+    if keep:
+        keep_freed_memory()
     settings = TrainingSettings(model=model, width=width, batch_size=batch_size, optimizer=optimizer)
     images, labels = draw_data()
     network = TrainingNetwork(images, CLASSES, settings)

@@ -9,6 +9,7 @@ import numpy as np
 
 from fer_ensemble.base import stop_signals
 from fer_ensemble.base.errors import MissingPackageError
+from fer_ensemble.base.memory import keep_freed_memory
 from fer_ensemble.members.predictions import predict_probabilities
 from fer_ensemble.scoring.metrics import loss_and_accuracy
 from fer_ensemble.training.batches import TrainingBatches
@@ -69,6 +70,7 @@ def fit_model(
         Stopped: After a stop signal; the state of the step that it came in is saved.
     """
     loggers = [_tensorboard(checkpoint.folder)] if tensorboard else []
+    keep_freed_memory()
     keras.utils.set_random_seed(seed)
     network = TrainingNetwork(data.images, data.targets.shape[1], settings)
     saved, history = checkpoint.notes, checkpoint.history

@@ -52,3 +52,32 @@ def test_a_limit_of_a_control_group_counts(group):
     command = f'echo $$ > {group}/cgroup.procs && exec "$0" -c "{code}"'
     result = subprocess.run(["sh", "-c", command, sys.executable], capture_output=True, text=True, check=True)
     assert 0 < int(result.stdout) < 500_000_000
+
+
+def test_what_was_freed_is_kept_for_the_next_time(python):
+    code = """
+import ctypes, resource
+from fer_ensemble.base.memory import keep_freed_memory
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes, libc.memset.argtypes = [ctypes.c_void_p], [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+size = 64 << 20
+
+
+def fill():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    block = libc.malloc(size)
+    libc.memset(block, 1, size)
+    libc.free(block)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+fill()
+handed_back = fill()
+keep_freed_memory()
+fill()
+print(handed_back, fill())
+"""
+    handed_back, kept = map(int, python("-c", code).stdout.split())
+    assert kept < handed_back / 4

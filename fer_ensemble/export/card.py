@@ -105,6 +105,9 @@ def describe_training(provenance: dict, dataset: Dataset) -> str:
             f"ensemble says of the image, "
             "asked of those of its members only that had not seen it."
         )
+    if settings.get("extra_data"):
+        extra = provenance["extra_data"]
+        text += f" It learnt {extra['images']:,} further images by their labels, those of `{extra['name']}`."
     return text
 
 

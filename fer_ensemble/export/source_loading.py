@@ -23,7 +23,8 @@ ASSETS = pathlib.Path(__file__).parents[1] / "assets"
 PUBLIC = SPLITS[PUBLIC_TEST]
 OOF = "oof"
 _PROVENANCE = (
-    "settings", "data", "teacher", "pretrained", "metrics", "training_seconds", "device", "versions", "finished",
+    "settings", "data", "teacher", "pretrained", "extra_data", "metrics", "training_seconds", "device", "versions",
+    "finished",
 )  # fmt: skip
 
 

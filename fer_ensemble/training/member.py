@@ -18,6 +18,7 @@ from fer_ensemble.data.store import load_dataset, resolve_dataset
 from fer_ensemble.members import directory, lock, notes, replacement
 from fer_ensemble.scoring.metrics import loss_and_accuracy
 from fer_ensemble.training.determinism import make_deterministic
+from fer_ensemble.training.extra_data import read_extra_data
 from fer_ensemble.training.history import format_history
 from fer_ensemble.training.settings import TrainingSettings, check_start, list_differences
 from fer_ensemble.training.splits import split_training
@@ -25,6 +26,9 @@ from fer_ensemble.training.state import describe_position, read_notes
 from fer_ensemble.training.targets import choose_targets
 from fer_ensemble.training.teacher import ask_teacher
 from fer_ensemble.training.training_options import TrainingOptions
+
+# What a member's record says of the other files that it was made from.
+SOURCES = ("pretrained", "teacher", "extra_data")
 
 # What a complete member has no use for.
 LEFT_BEHIND = (directory.STATE, directory.PROGRESS, directory.FAILURE)
@@ -79,7 +83,7 @@ def train_member(settings: TrainingSettings, options: TrainingOptions) -> None:
             _check_same(work, identity, saved)
         started = {"started": _now()}
         if saved:
-            started = {name: saved[name] for name in ("started", "pretrained", "teacher") if name in saved}
+            started = {name: saved[name] for name in ("started", *SOURCES) if name in saved}
         (work / directory.FAILURE).unlink(missing_ok=True)
         notes.write_progress(work, _describe_start(saved, settings.epochs))
         try:
@@ -118,24 +122,24 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
         leftover.unlink()
     precision = device.choose_precision(settings.precision)
     seed = member_seed(settings)
-    votes = None if dataset.votes is None else dataset.votes[own]
+    images, votes = dataset.images[own], None if dataset.votes is None else dataset.votes[own]
     targets = choose_targets(dataset.labels[own], votes, dataset.class_names, settings.labels)
     if settings.teacher:
         taught, facts = ask_teacher(settings, dataset, path, own)
-        # The calibration is fitted anew, and another kind of processor rounds its last digits otherwise.
-        if {**identity.setdefault("teacher", facts), "calibration": None} != {**facts, "calibration": None}:
-            raise UserError(
-                f"{folder} was begun with another teacher than {settings.teacher} is now. Give the old one, "
-                "another --experiments folder, or --overwrite to start afresh."
-            )
+        _keep_source(folder, settings, identity, "teacher", facts)
         targets = (1 - settings.teacher_share) * targets + settings.teacher_share * taught
+    if settings.extra_data:
+        more, labels, facts = read_extra_data(settings.extra_data, dataset, own)
+        _keep_source(folder, settings, identity, "extra_data", facts)
+        images = np.concatenate([images, more])
+        targets = np.concatenate([targets, np.eye(targets.shape[1])[labels]])
     print(
-        f"{settings.run}, fold {directory.fold_name(settings.fold)}: {len(own):,} images to train on, "
+        f"{settings.run}, fold {directory.fold_name(settings.fold)}: {len(images):,} images to train on, "
         f"{len(held_out):,} held out, {settings.epochs} epochs, {precision} on {device.describe_device()}",
         flush=True,
     )
     held_out_labels = dataset.labels[held_out].astype(np.int64)
-    data = TrainingData(dataset.images[own], targets, dataset.images[held_out], held_out_labels)
+    data = TrainingData(images, targets, dataset.images[held_out], held_out_labels)
     model, history = fit_model(data, settings, seed, Checkpoint(folder, identity), options.tensorboard, initialize)
     # A kill after the last state may have come before its history was written.
     write_text(folder / directory.HISTORY, format_history(history))
@@ -155,6 +159,17 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
     }
     _complete(folder, record)
     _remove(folder, *LEFT_BEHIND)
+
+
+def _keep_source(folder, settings, identity, name, facts):
+    """Keeps what the record is to say of a source; raises UserError if the training was begun with another one."""
+    known = identity.setdefault(name, facts)
+    # A teacher's calibration is fitted anew, and another kind of processor rounds its last digits otherwise.
+    if {**known, "calibration": None} != {**facts, "calibration": None}:
+        raise UserError(
+            f"{folder} was begun with another --{name} than {getattr(settings, name)} is now. Give the old one, "
+            "another --experiments folder, or --overwrite to start afresh."
+        )
 
 
 def _ask_again(folder, record, dataset, held_out, views):

@@ -183,6 +183,11 @@ class TrainingSettings:
     teacher_share: float = setting(
         0.5, "Share of the teacher in what is learnt; the label has the rest.", least=0.0, most=1.0
     )
+    extra_data: str = setting(
+        "",
+        "Further data, as for --data, whose Training images are learnt from, too, by their labels alone. None of "
+        "them is held out or scored; copies of what is are left out.",
+    )
     self_labels: float = setting(
         0.0,
         "Share of each image's target that is, after 40 % of the epochs, the mean of what the network itself said "

@@ -67,7 +67,7 @@ def test_the_table_above_has_every_limit():
     }
     assert {(name, limit) for name, _, limit in LIMITS} == declared | {("learning_rate", "above 0")}
     unlimited = {name for name in FIELDS if name not in CHOICES and not any(name == entry[0] for entry in LIMITS)}
-    assert unlimited == {"flip", "deterministic", "milestones", "pretrained", "fold", "teacher"}
+    assert unlimited == {"flip", "deterministic", "milestones", "pretrained", "fold", "teacher", "extra_data"}
 
 
 @pytest.mark.parametrize(("name", "choices"), CHOICES.items())

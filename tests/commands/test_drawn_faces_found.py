@@ -20,7 +20,10 @@ from tests.drawn import sample_dataset
 def member(tmp_path_factory):
     """The folder of a network that learnt drawn faces, shifted and turned as by default."""
     folder = tmp_path_factory.mktemp("drawn")
-    settings = TrainingSettings(width=16, input_size=24, epochs=20, batch_size=32, tta="flip", precision="float32")
+    # Epochs enough: after 20, one such network said of 85 in 100 found faces what it said of the face alone.
+    settings = TrainingSettings(
+        width=16, input_size=24, epochs=40, batch_size=32, tta="flip", precision="float32", deterministic=True
+    )
     train_member(settings, TrainingOptions(data=str(SAMPLE_FILE), experiments=str(folder)))
     return folder / "exp_0" / "cnn_0"
 

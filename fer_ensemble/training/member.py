@@ -14,7 +14,7 @@ from fer_ensemble.base.errors import UserError
 from fer_ensemble.base.memory import check_memory
 from fer_ensemble.data.dataset import PRIVATE_TEST, PUBLIC_TEST, SPLITS, UNLABELLED
 from fer_ensemble.data.folds import MAXIMUM_FOLDS
-from fer_ensemble.data.store import load_dataset, resolve_dataset
+from fer_ensemble.data.store import load_dataset, resolve_dataset, split_inputs
 from fer_ensemble.members import directory, lock, notes, replacement
 from fer_ensemble.scoring.metrics import loss_and_accuracy
 from fer_ensemble.training.determinism import make_deterministic
@@ -251,6 +251,8 @@ def _check_before_clearing(settings):
         from fer_ensemble.training.pretrained import find_pretrained
 
         find_pretrained(settings)
+    if settings.extra_data:
+        split_inputs(settings.extra_data)
 
 
 def _remove(folder, *names):

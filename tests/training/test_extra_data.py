@@ -73,6 +73,10 @@ def test_a_begun_training_goes_on_with_the_same_ones_only(tiny_settings, tiny_da
     write(sample.images[:99])
     with pytest.raises(UserError, match=r"begun with another --extra_data than .* is now"):
         train_member(settings, options)
+    missing = dataclasses.replace(settings, extra_data=str(tmp_path / "none.csv"))
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):  # and loses nothing
+        train_member(missing, dataclasses.replace(options, overwrite=True))
+    assert (tmp_path / "exp_0" / "cnn_0" / "state.npz").is_file()
     write(sample.images[:100])
     train_member(settings, options)
     assert (tmp_path / "exp_0" / "cnn_0" / "member.json").is_file()

@@ -8,7 +8,7 @@ times, while other processes take more than a tenth of the processor. Medians ov
 optimiser (SGD, Nesterov momentum 0.9), random images and labels; all augment by shift, rotation, zoom, mirror,
 brightness and contrast:
 
-    ours            what fer_ensemble.training.fit runs
+    ours            what fer_ensemble.training.fit runs; "freed memory handed back": without keep_freed_memory
     plain Keras     standard layers, Random* layers in front, a tf.data pipeline; Keras's defaults, float32
     PyTorch         affine_grid and grid_sample on the batch; images already in memory, no DataLoader
 """

@@ -132,7 +132,7 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
         more, labels, facts = read_extra_data(settings.extra_data, dataset, own)
         _keep_source(folder, settings, identity, "extra_data", facts)
         images = np.concatenate([images, more])
-        targets = np.concatenate([targets, np.eye(targets.shape[1])[labels]])
+        targets = np.concatenate([targets, choose_targets(labels, None, dataset.class_names, "fer2013")])
     print(
         f"{settings.run}, fold {directory.fold_name(settings.fold)}: {len(images):,} images to train on, "
         f"{len(held_out):,} held out, {settings.epochs} epochs, {precision} on {device.describe_device()}",

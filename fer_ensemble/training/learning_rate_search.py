@@ -9,6 +9,7 @@ from fer_ensemble.data.store import load_dataset, resolve_dataset
 from fer_ensemble.members.directory import fold_name
 from fer_ensemble.models.device import keras
 from fer_ensemble.training.batches import TrainingBatches
+from fer_ensemble.training.material import gather_material
 from fer_ensemble.training.member import advise_smaller_batches, is_out_of_memory, member_seed
 from fer_ensemble.training.network import TrainingNetwork
 from fer_ensemble.training.optimizers import build_optimizer
@@ -16,7 +17,6 @@ from fer_ensemble.training.pretrained import find_pretrained, load_pretrained
 from fer_ensemble.training.schedules import Exponential
 from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.splits import split_training
-from fer_ensemble.training.targets import choose_targets
 from fer_ensemble.training.training_options import TrainingOptions
 
 LOWEST, HIGHEST = 1e-6, 10.0  # learning rates
@@ -50,29 +50,27 @@ def run_range_test(
     path = resolve_dataset(options.data, options.classes)
     dataset = load_dataset(path, options.classes)
     own = split_training(dataset, path, settings)[0]
-    votes = None if dataset.votes is None else dataset.votes[own]
-    targets = choose_targets(dataset.labels[own], votes, dataset.class_names, settings.labels)
+    images, targets, _ = gather_material(settings, dataset, path, own)
     seed = member_seed(settings)
     print(
-        f"{settings.run}, fold {fold_name(settings.fold)}: {steps} steps on {len(own):,} images, learning rates "
-        f"{LOWEST:g} to {HIGHEST:g}",
+        f"{settings.run}, fold {fold_name(settings.fold)}: {steps} steps on {len(images):,} images, learning "
+        f"rates {LOWEST:g} to {HIGHEST:g}",
         flush=True,
     )
     try:
-        return _test_rates(dataset, own, targets, settings, seed, steps)
+        return _test_rates(images, targets, dataset.class_names, settings, seed, steps)
     except Exception as error:
         if is_out_of_memory(error):
             raise MemoryError(advise_smaller_batches(settings)) from error
         raise
 
 
-def _test_rates(dataset, own, targets, settings, seed, steps):
+def _test_rates(images, targets, class_names, settings, seed, steps):
     keras.utils.set_random_seed(seed)
-    classes = len(dataset.class_names)
-    network = TrainingNetwork(dataset.images[own], classes, settings)
+    network = TrainingNetwork(images, len(class_names), settings)
     if settings.pretrained:
         pretrained = find_pretrained(settings)
-        network.initialize(lambda model: load_pretrained(model, pretrained, settings, dataset.class_names))
+        network.initialize(lambda model: load_pretrained(model, pretrained, settings, class_names))
     batches = TrainingBatches(targets, settings, seed)
     optimizer = build_optimizer(settings, len(batches), Exponential(LOWEST, HIGHEST, steps))
     network.compile(optimizer, steps_per_execution=1)

@@ -18,13 +18,11 @@ from fer_ensemble.data.store import load_dataset, resolve_dataset, split_inputs
 from fer_ensemble.members import directory, lock, notes, replacement
 from fer_ensemble.scoring.metrics import loss_and_accuracy
 from fer_ensemble.training.determinism import make_deterministic
-from fer_ensemble.training.extra_data import read_extra_data
 from fer_ensemble.training.history import format_history
+from fer_ensemble.training.material import gather_material
 from fer_ensemble.training.settings import TrainingSettings, check_start, list_differences
 from fer_ensemble.training.splits import split_training
 from fer_ensemble.training.state import describe_position, read_notes
-from fer_ensemble.training.targets import choose_targets
-from fer_ensemble.training.teacher import ask_teacher
 from fer_ensemble.training.training_options import TrainingOptions
 
 # What a member's record says of the other files that it was made from.
@@ -122,17 +120,9 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
         leftover.unlink()
     precision = device.choose_precision(settings.precision)
     seed = member_seed(settings)
-    images, votes = dataset.images[own], None if dataset.votes is None else dataset.votes[own]
-    targets = choose_targets(dataset.labels[own], votes, dataset.class_names, settings.labels)
-    if settings.teacher:
-        taught, facts = ask_teacher(settings, dataset, path, own)
-        _keep_source(folder, settings, identity, "teacher", facts)
-        targets = (1 - settings.teacher_share) * targets + settings.teacher_share * taught
-    if settings.extra_data:
-        more, labels, facts = read_extra_data(settings.extra_data, dataset, own)
-        _keep_source(folder, settings, identity, "extra_data", facts)
-        images = np.concatenate([images, more])
-        targets = np.concatenate([targets, choose_targets(labels, None, dataset.class_names, "fer2013")])
+    images, targets, sources = gather_material(settings, dataset, path, own)
+    for name, facts in sources.items():
+        _keep_source(folder, settings, identity, name, facts)
     print(
         f"{settings.run}, fold {directory.fold_name(settings.fold)}: {len(images):,} images to train on, "
         f"{len(held_out):,} held out, {settings.epochs} epochs, {precision} on {device.describe_device()}",

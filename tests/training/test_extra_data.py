@@ -13,6 +13,7 @@ from fer_ensemble.data.dataset import CLASS_NAMES, TRAINING
 from fer_ensemble.data.store import write_dataset
 from fer_ensemble.members.predictions import read_predictions
 from fer_ensemble.training.extra_data import read_extra_data
+from fer_ensemble.training.learning_rate_search import run_range_test
 from fer_ensemble.training.member import train_member
 from fer_ensemble.training.splits import split_training
 from fer_ensemble.training.training_options import TrainingOptions
@@ -90,3 +91,10 @@ def test_data_with_nothing_to_learn_from_are_refused(tiny_dataset, tiny_data, ow
 def test_data_that_lack_a_class_are_refused(tiny_data):
     with pytest.raises(UserError, match="angry"):
         read_extra_data(str(tiny_data), sample_dataset(), np.arange(5))
+
+
+def test_the_search_for_a_learning_rate_learns_from_them_too(tiny_settings, tiny_dataset, tiny_data, own, capsys):
+    images = len(own) + len(read_extra_data(str(SAMPLE_FILE), tiny_dataset, own)[0])
+    settings = dataclasses.replace(tiny_settings, extra_data=str(SAMPLE_FILE))
+    run_range_test(settings, TrainingOptions(data=str(tiny_data)), steps=2)
+    assert f"2 steps on {images:,} images" in capsys.readouterr().out

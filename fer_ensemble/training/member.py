@@ -114,8 +114,9 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
     from fer_ensemble.training.fit import TrainingData, fit_model
 
     initialize = None
-    if settings.pretrained and "pretrained" not in identity:
-        identity["pretrained"], initialize = _start_from_pretrained(settings, identity, len(held_out) > 0)
+    if settings.pretrained and ("pretrained" not in identity or settings.pretrained_share):
+        facts, initialize = _start_from_pretrained(settings, identity, len(held_out) > 0)
+        _keep_source(folder, settings, identity, "pretrained", facts)
     for leftover in folder.glob(".*"):  # half a file of a process that was killed while it wrote
         leftover.unlink()
     precision = device.choose_precision(settings.precision)
@@ -131,6 +132,10 @@ def _train(settings, options, folder, dataset, path, own, held_out, identity):
     held_out_labels = dataset.labels[held_out].astype(np.int64)
     data = TrainingData(images, targets, dataset.images[held_out], held_out_labels)
     model, history = fit_model(data, settings, seed, Checkpoint(folder, identity), options.tensorboard, initialize)
+    if settings.pretrained_share:
+        from fer_ensemble.training.pretrained import keep_share
+
+        keep_share(model, initialize, settings.pretrained_share)
     # A kill after the last state may have come before its history was written.
     write_text(folder / directory.HISTORY, format_history(history))
     with replacing(folder / directory.MODEL) as temporary:

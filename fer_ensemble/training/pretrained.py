@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import h5py
 import keras
@@ -105,6 +105,26 @@ def load_pretrained(
         raise UserError(
             f"{path} does not fit --model={settings.model} --width={settings.width}: {error}."
         ) from error
+
+
+def keep_share(model: keras.Model, load: Callable[[keras.Model], None], share: float) -> None:
+    """Moves a finished network back, by a share of the way, towards the weights that it started from.
+
+    Layers that were not taken over from there stay as they are.
+
+    Args:
+        model: Plain float32 `keras.Model`.
+        load: What gives such a model the weights that it started from, by `load_pretrained`.
+        share: Between 0, nothing changes, and 1.
+
+    Source:
+        Wortsman et al. (2022), https://arxiv.org/abs/2109.01903: on the line between both lie networks that are
+        about as good as either at what it is good at. Batch-norm statistics are averaged like weights.
+    """
+    finished = model.get_weights()
+    load(model)
+    pairs = zip(finished, model.get_weights(), strict=True)
+    model.set_weights([(1 - share) * weight + share * before for weight, before in pairs])
 
 
 def _read(model, path, settings):

@@ -100,6 +100,13 @@ class TrainingSettings:
         "imagenet: Keras's of vgg16 or vgg19, which are downloaded. The logits "
         "are taken over if they are of these classes.",
     )
+    pretrained_share: float = setting(
+        0.0,
+        "Share that the weights it started from keep in the finished network, which is a mean of both: better at "
+        "what they were good at, less good at what is new.",
+        least=0.0,
+        below=1.0,
+    )
     freeze_backbone_epochs: int = setting(
         0,
         "Epochs at the beginning in which only the head learns: the layers after the convolutions. The batch "
@@ -280,6 +287,11 @@ class TrainingSettings:
             raise UserError(
                 "`teacher` takes one fold, or none without a `holdout`: of what else is held out, the teacher's "
                 f"networks saw the labels. Received: fold {_brief(self.fold)}, holdout {self.holdout:g}."
+            )
+        if self.pretrained_share and not self.pretrained:
+            raise UserError(
+                "`pretrained_share` takes weights to start from, those that `pretrained` names. Received: "
+                f"{self.pretrained_share:g} and none."
             )
         if self.self_labels and (self.mixup or self.cutmix):
             raise UserError(

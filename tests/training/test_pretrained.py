@@ -14,11 +14,12 @@ import pytest
 from safetensors.numpy import save_file
 
 from fer_ensemble.base.atomic_files import hash_file
+from fer_ensemble.base.errors import UserError
 from fer_ensemble.members import directory, notes
 from fer_ensemble.models import add_softmax, build_model
 from fer_ensemble.models.transfer import weighted_layers
 from fer_ensemble.training.member import train_member
-from fer_ensemble.training.pretrained import find_pretrained, load_pretrained, may_know_held_out
+from fer_ensemble.training.pretrained import find_pretrained, keep_share, load_pretrained, may_know_held_out
 from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.training_options import TrainingOptions
 
@@ -228,3 +229,51 @@ def test_an_interrupted_training_goes_on_without_the_file(tiny_member, tiny_data
     resumed = train(settings, tmp_path, tiny_data)
     facts = directory.read_record(resumed)["pretrained"]
     assert (facts["sha256"], facts["may_know_held_out"]) == (fingerprint, False)
+
+
+def test_the_finished_network_may_keep_a_share_of_its_start(tiny_member, tiny_data, tmp_path, monkeypatch):
+    def weights(folder):
+        return keras.saving.load_model(folder / "model.keras").get_weights()
+
+    def cut_the_power(*arguments):
+        raise KeyboardInterrupt
+
+    given = {"fold": 1, "deterministic": True}
+    start = pathlib.Path(shutil.copytree(tiny_member, tmp_path / "start"))
+    alone = train(settings_for(start, **given), tmp_path / "alone", tiny_data)
+    settings = settings_for(start, pretrained_share=0.25, **given)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("fer_ensemble.members.predictions.write_predictions", cut_the_power)
+        train(settings, tmp_path, tiny_data)
+    (start / "model.keras").rename(tmp_path / "model.keras")
+    build(settings).save(start / "model.keras")
+    directory.write_record(start, directory.read_record(start), [directory.MODEL])
+    with pytest.raises(UserError, match=r"begun with another --pretrained than .*start is now"):
+        train(settings, tmp_path, tiny_data)
+    (tmp_path / "model.keras").rename(start / "model.keras")
+    shutil.copy(tiny_member / directory.RECORD, start)
+    kept = train(settings, tmp_path, tiny_data)
+    for mixed, finished, before in zip(weights(kept), weights(alone), weights(start), strict=True):
+        np.testing.assert_allclose(mixed, 0.75 * finished + 0.25 * before, rtol=1e-5, atol=1e-6)
+        assert (finished != before).any() or not finished.any()
+
+
+def test_a_layer_that_was_not_taken_over_keeps_what_it_learnt(tiny_member):
+    settings = settings_for(tiny_member)
+    model = build(settings, classes=2)
+    before = weighted_layers(model)
+    logits, first = before[-1].get_weights()[0], before[0].get_weights()[0]
+    path = find_pretrained(settings)
+    keep_share(model, lambda model: load_pretrained(model, path, settings, ("happy", "neutral")), 0.5)
+    np.testing.assert_array_equal(model.get_layer("logits").kernel, logits)
+    trained = keras.saving.load_model(path)
+    np.testing.assert_allclose(
+        weighted_layers(model)[0].get_weights()[0],
+        (first + weighted_layers(trained)[0].get_weights()[0]) / 2,
+        atol=1e-7,
+    )
+
+
+def test_a_share_of_no_start_is_refused():
+    with pytest.raises(UserError, match="`pretrained_share` takes weights to start from"):
+        settings_for("", pretrained_share=0.5)

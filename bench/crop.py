@@ -3,7 +3,8 @@
 FER2013's faces are enlarged and put into a larger picture, found there as in any photo, cut out in several ways,
 and shown to the network: what is lost against the untouched faces is the price of the way. The first line of the
 table is a bound: the frame that each face really had, of which only the resampling costs. The default split is
-PublicTest; choose on Training, with --split=Training. Without --data, the faces are those of the drawn sample.
+PublicTest; choose on Training, with --split=Training, or on what a member of a fold held out, with --fold. Without
+--data, the faces are those of the drawn sample.
 
     python bench/crop.py
     python bench/crop.py --data=fer2013.csv
@@ -11,6 +12,7 @@ PublicTest; choose on Training, with --split=Training. Without --data, the faces
     python bench/crop.py --data=fer2013.csv --scale=2 --margin=1.5 --ours
     python bench/crop.py --data=fer2013.csv --scale=8 --margin=0.3 --ours
     python bench/crop.py --data=fer2013.csv --roll=30 --ours
+    python bench/crop.py --data=fer2013.csv --fold=0 --ours --network=experiments/exp_0/resnet9_0/model.keras
 
 Enlarging a face and shrinking it again changes its pixels, and so an answer at times. With --enlarge=nearest, a
 whole --scale and no --roll, the face lies at whole pixels, and its own frame gives back the very pixels.
@@ -28,9 +30,10 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import fer_ensemble
-from fer_ensemble.data.dataset import SPLITS
+from fer_ensemble.data.dataset import SPLITS, TRAINING
 from fer_ensemble.data.drawn_faces import draw_sample
-from fer_ensemble.data.store import load_dataset
+from fer_ensemble.data.folds import load_folds
+from fer_ensemble.data.store import load_dataset, resolve_dataset
 from fer_ensemble.faces import frame
 from fer_ensemble.faces.detector import FaceDetector
 
@@ -111,6 +114,7 @@ def main():
         "--network", help="an .onnx or .keras file, or an ensemble's folder; the one that ships by default"
     )
     parser.add_argument("--split", default="PublicTest", choices=("Training", "PublicTest"))
+    parser.add_argument("--fold", type=int, help="only what this fold of Training holds out, by --fold_seed=0")
     parser.add_argument("--images", type=int, default=0, help="only so many, evenly chosen; 0: all")
     parser.add_argument("--scale", type=float, default=4, help="how many times the faces are enlarged")
     parser.add_argument("--margin", type=float, default=0.5, help="room around the face, in its sizes")
@@ -135,7 +139,8 @@ def main():
         found.append(detections[0] if detections else None)
     hit = np.array([one is not None for one in found])
     sure = probabilities.max(axis=1)[hit] >= classifier.unsure_below
-    where = options.split if options.data else "drawn"
+    where = options.split if options.fold is None else f"fold {options.fold}"
+    where = where if options.data else "drawn"
     print(f"{where}: {len(images):,} faces, {options.scale:g} times enlarged, rolled by {options.roll:g}")
     print(f"found: {hit.mean():.1%}, in {1000 * seconds / len(images):.1f} ms each")
     print(
@@ -169,8 +174,12 @@ def main():
 def read_split(options):
     """Returns the labelled images of the split, or the drawn ones, and their labels."""
     if options.data:
-        dataset = load_dataset([options.data])
+        path = resolve_dataset(options.data)
+        dataset = load_dataset(path)
         chosen = dataset.split(SPLITS.index(options.split))
+        if options.fold is not None:
+            chosen = dataset.split(TRAINING)
+            chosen = chosen[load_folds(dataset, path)[0] == options.fold]
         images, labels = dataset.images[chosen], dataset.labels[chosen]
     else:
         images, labels, _ = draw_sample()

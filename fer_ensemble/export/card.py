@@ -94,6 +94,8 @@ def describe_training(provenance: dict, dataset: Dataset) -> str:
     else:
         part = f"all {labelled:,} labelled images of FER2013's Training"
     start = "weights that were trained before" if settings.get("pretrained") else "random weights"
+    if settings.get("pretrained_share"):
+        start += f", of which it keeps {100 * settings['pretrained_share']:.0f} %"
     text = (
         f"On {part}, on no image of PublicTest or PrivateTest, for {settings['epochs']} epochs from {start}. "
         "Some test images have exact copies in Training; `scores.without_copies` in `card.json` leaves them out."

@@ -78,7 +78,10 @@ def test_a_card_says_what_the_network_learnt_from(tiny_dataset):
     assert "without the images of fold 2" in text and "ensemble" not in text and "further" not in text
     extra = {"name": "drawings.csv.gz", "images": 2500}
     text = describe_training({"settings": settings | {"extra_data": "x"}, "extra_data": extra}, tiny_dataset)
-    assert "2,500 further images" in text and "drawings.csv.gz" in text
+    assert "2,500 further images" in text and "drawings.csv.gz" in text and "keeps" not in text
+    settings |= {"pretrained": "x", "pretrained_share": 0.25}
+    text = describe_training({"settings": settings}, tiny_dataset)
+    assert "from weights that were trained before, of which it keeps 25 %." in text
 
 
 def test_a_network_that_held_nothing_out_is_calibrated_on_public_test_and_the_card_says_so(shipped, tiny_dataset):

@@ -109,7 +109,8 @@ def describe_training(provenance: dict, dataset: Dataset) -> str:
         )
     if settings.get("extra_data"):
         extra = provenance["extra_data"]
-        text += f" It learnt {extra['images']:,} further images by their labels, those of `{extra['name']}`."
+        name = extra["name"].removesuffix(".h5")  # which it was converted to
+        text += f" It learnt {extra['images']:,} further images by their labels, those of `{name}`."
     return text
 
 

@@ -76,9 +76,9 @@ def test_a_card_says_what_the_network_learnt_from(tiny_dataset):
     settings |= {"fold": 2, "teacher": ""}
     text = describe_training({"settings": settings}, tiny_dataset)
     assert "without the images of fold 2" in text and "ensemble" not in text and "further" not in text
-    extra = {"name": "drawings.csv.gz", "images": 2500}
+    extra = {"name": "drawings.csv.gz.h5", "images": 2500}
     text = describe_training({"settings": settings | {"extra_data": "x"}, "extra_data": extra}, tiny_dataset)
-    assert "2,500 further images" in text and "drawings.csv.gz" in text and "keeps" not in text
+    assert "2,500 further images" in text and "`drawings.csv.gz`" in text and "keeps" not in text
     settings |= {"pretrained": "x", "pretrained_share": 0.25}
     text = describe_training({"settings": settings}, tiny_dataset)
     assert "from weights that were trained before, of which it keeps 25 %." in text

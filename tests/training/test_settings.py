@@ -9,6 +9,7 @@ from fer_ensemble.training.training_options import TrainingOptions
 
 # Each limit of each field: a value just beyond it, and what the message says of it.
 LIMITS = [
+    ("pretrained_share", -0.1, "at least 0"), ("pretrained_share", 1.0, "below 1"),
     ("teacher_share", -0.1, "at least 0"), ("teacher_share", 1.5, "at most 1"), ("replica", -1, "at least 0"),
     ("self_labels", -0.1, "at least 0"), ("self_labels", 1.5, "at most 1"), ("seed", -1, "at least 0"),
     ("holdout", -0.1, "at least 0"), ("holdout", 1.0, "below 1"),

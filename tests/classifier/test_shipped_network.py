@@ -5,7 +5,7 @@ import pytest
 
 import fer_ensemble
 from fer_ensemble.faces.drawn_pictures import compose_picture
-from tests.drawn import sample_faces
+from tests.drawn import sample_faces, say_the_same_in_pictures
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +20,9 @@ def test_the_astronaut_is_one_face_and_happy(classifier):
     assert face.expression == "happy" and face.probability > 0.8 and not face.unsure
 
 
-def test_drawn_faces_show_in_pictures_what_they_show_alone(classifier):
-    faces = sample_faces()[::7]
-    alone = classifier.predict(faces).argmax(axis=1)
-    pictures = [compose_picture([face], [(150, 120)], (480, 420), 4) for face in faces]
-    found = [[one.expression for one in classifier.find_faces(picture)] for picture in pictures]
-    same = [[classifier.class_names[k]] == one for k, one in zip(alone, found, strict=True)]
+@pytest.mark.parametrize("scale", [3, 4])
+def test_drawn_faces_show_in_pictures_what_they_show_alone(classifier, scale):
+    same = say_the_same_in_pictures(classifier, sample_faces()[::7], scale)
     assert len(same) == 168 and np.mean(same) >= 0.9
 
 

@@ -7,13 +7,12 @@ import fer_ensemble
 from fer_ensemble.data.bundled import SAMPLE_FILE
 from fer_ensemble.data.dataset import PUBLIC_TEST, TRAINING
 from fer_ensemble.ensemble.keras_network import KerasNetwork
-from fer_ensemble.faces.drawn_pictures import compose_picture
 from fer_ensemble.members import directory
 from fer_ensemble.members.predictions import read_predictions
 from fer_ensemble.training.member import train_member
 from fer_ensemble.training.settings import TrainingSettings
 from fer_ensemble.training.training_options import TrainingOptions
-from tests.drawn import sample_dataset
+from tests.drawn import sample_dataset, say_the_same_in_pictures
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +45,6 @@ def test_drawn_faces_show_in_pictures_what_they_show_alone(classifier):
     held_out = sample.usage != TRAINING
     faces, labels = sample.images[held_out], sample.labels[held_out]
     alone = classifier.predict(faces).argmax(axis=1)
-    pictures = [compose_picture([face], [(150, 120)], (480, 420), 4) for face in faces]
-    found = [classifier.find_faces(picture) for picture in pictures]
-    same = [
-        [classifier.class_names[k]] == [one.expression for one in ones]
-        for k, ones in zip(alone, found, strict=True)
-    ]
+    same = say_the_same_in_pictures(classifier, faces)
     assert np.mean(alone == labels) > 0.8  # else the answers below would mean little
     assert np.mean(same) > 0.9

@@ -1,9 +1,11 @@
 """ONNX: written with tf2onnx through Keras, its weights halved or its convolutions quantised, its facts inside."""
 
+import collections
 import contextlib
 import io
 import json
 import logging
+import math
 import os
 import pathlib
 import tempfile
@@ -23,7 +25,6 @@ METADATA_KEY = "fer_ensemble"
 OPSET = 17  # what tf2onnx and ONNX Runtime of the last years, also in the browser, have in common
 # Smaller arrays, as the biases and the constants of the calibration, stay as they are: they weigh nothing.
 HALVED_FROM = 256  # values
-RANGE = 99.99  # percent of the values that an int8 range holds; the rest is cut off
 
 
 def write_onnx(
@@ -53,6 +54,7 @@ def write_onnx(
         if quantize == "int8":
             raw = _quantize(raw, calibration_faces)
         model = onnx.load(raw)
+    reshape_before_scaling(model)
     _tidy(model)
     if quantize == "float16":
         halve_weights(model)
@@ -90,6 +92,32 @@ def halve_weights(model: "onnx.ModelProto") -> None:
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+
+
+def reshape_before_scaling(model: "onnx.ModelProto") -> None:
+    """Moves each reshape before the multiplications and additions of a single number that it follows.
+
+    tf2onnx reshapes the grey values from `(n, 48, 48, 1)` to `(n, 1, 48, 48)` when they have been scaled. With a
+    last axis of one value ONNX Runtime scales them one by one, 20 times as slowly.
+    """
+    nodes = model.graph.node
+    constants = {weight.name: math.prod(weight.dims) for weight in model.graph.initializer}
+    readers = collections.Counter(name for node in nodes for name in node.input)
+    makers = {name: place for place, node in enumerate(nodes) for name in node.output}
+    for place in [place for place, node in enumerate(nodes) if node.op_type == "Reshape"]:
+        at = place
+        while nodes[at].input[1] in constants and nodes[at].input[0] in makers:
+            reshape, between = nodes[at], nodes[at].input[0]
+            scaling = nodes[makers[between]]
+            given = [name for name in scaling.input if constants.get(name) != 1]
+            if scaling.op_type not in ("Mul", "Add") or len(given) != 1 or readers[between] > 1:
+                break
+            moved = type(scaling).FromString(scaling.SerializeToString())
+            moved.input[list(moved.input).index(given[0])], moved.output[0] = between, reshape.output[0]
+            reshape.input[0], reshape.output[0] = given[0], between
+            scaling.CopyFrom(reshape)
+            reshape.CopyFrom(moved)
+            at = makers[between]
 
 
 def _tidy(model):
@@ -130,11 +158,12 @@ def _quantize(path, faces):
             quantized,
             Batches(),
             quant_format=QuantFormat.QDQ,
-            # Of 3,190 training faces, ranges of all values and additions in int8 changed 155 decisions, this 105.
+            # On 6,178 faces that a network held out, float32 rectifiers moved its probabilities six times as far
+            # (Kullback-Leibler), ranges that cut 0.01 % off three times, additions in int8 twice.
             # Logits, softmax and temperature stay in float32: quantised, they cost 0.06 nats of log-loss.
-            op_types_to_quantize=["Conv", "MaxPool"],
-            calibrate_method=CalibrationMethod.Percentile,
-            extra_options={"CalibPercentile": RANGE},
+            op_types_to_quantize=["Conv", "MaxPool", "Relu"],
+            calibrate_method=CalibrationMethod.MinMax,
+            reduce_range=True,  # 7 bits: a processor without VNNI cuts off what two products of 8 bits may sum to
             nodes_to_exclude=_names_outside(prepared),
             per_channel=True,
             activation_type=QuantType.QUInt8,

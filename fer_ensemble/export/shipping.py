@@ -32,7 +32,7 @@ def ship(
     calibrated_like: str | os.PathLike | None = None,
     views: str | None = None,
 ) -> dict:
-    """Writes what ships: `network.onnx` (16-bit weights), `network.keras`, `card.json` and `card.md`.
+    """Writes what ships: `network.onnx` (int8), `network.keras`, `card.json` and `card.md`.
 
     Args:
         folder: A finished member's folder.
@@ -57,7 +57,7 @@ def ship(
     assets.mkdir(parents=True, exist_ok=True)
     output = assets / SHIPPED_ONNX
     test = choose_test_faces(source, dataset)
-    export(source, output, "onnx", "float16", test)
+    export(source, output, "onnx", "int8", test)
     if output.stat().st_size > MOST_BYTES:
         raise UserError(f"expected a file of at most 2 MB to ship. Received: {output.stat().st_size:,} bytes.")
     with replacing(assets / SHIPPED_NETWORK) as temporary:

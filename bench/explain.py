@@ -4,7 +4,7 @@ python bench/explain.py --data=fer2013.csv [--network=FILE.onnx] [--faces=1000] 
                         [--picture=explanations.png]
 
 Prints the table of docs/explain.md. The network that ships is explained by its class maps, and, on fewer faces as
-each takes a third of a second, as if it had none, by covering. --picture draws some faces of the sample's kind.
+each takes a quarter of a second, as if it had none, by covering. --picture draws some faces of the sample's kind.
 """
 
 import argparse

@@ -25,7 +25,7 @@ def shuffle_weights(path: str | os.PathLike, output: str | os.PathLike, seed: in
     random = np.random.default_rng(seed)
     for weight in model.graph.initializer:
         values = onnx.numpy_helper.to_array(weight)
-        if values.ndim > 1 and values.dtype.kind == "f":
+        if values.ndim > 1 and values.dtype in (np.float32, np.float16, np.int8):
             shuffled = random.permutation(values.ravel()).reshape(values.shape)
             weight.CopyFrom(onnx.numpy_helper.from_array(shuffled, weight.name))
     with replacing(output) as temporary:

@@ -103,6 +103,7 @@ def reshape_before_scaling(model: "onnx.ModelProto") -> None:
     nodes = model.graph.node
     constants = {weight.name: math.prod(weight.dims) for weight in model.graph.initializer}
     readers = collections.Counter(name for node in nodes for name in node.input)
+    readers.update(output.name for output in model.graph.output)
     makers = {name: place for place, node in enumerate(nodes) for name in node.output}
     for place in [place for place, node in enumerate(nodes) if node.op_type == "Reshape"]:
         at = place

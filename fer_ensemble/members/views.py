@@ -61,7 +61,7 @@ def make_views(pixels: "keras.KerasTensor", views: str) -> "keras.KerasTensor":
         corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)]
         crops = [pixels[:, top : top + _CROP, left : left + _CROP] for top, left in corners]
         pixels = ops.image.resize(ops.concatenate(crops), (height, width), interpolation="bilinear")
-    return pixels if views == "none" else ops.concatenate([pixels, pixels[:, :, ::-1]])
+    return pixels if views == "none" else ops.concatenate([pixels, ops.flip(pixels, axis=2)])
 
 
 def average(by_view: "keras.KerasTensor", views: str) -> "keras.KerasTensor":

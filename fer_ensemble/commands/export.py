@@ -12,7 +12,7 @@ PublicTest, where --data is given, else on 500 drawn faces.
   fer-ensemble export shipped --format=litert --quantize=int8 --data=fer2013.csv
   fer-ensemble export experiments --format=onnx --quantize=float16 --output=ensemble.onnx
 
-The network that ships was made of a finished member with
+The network that ships, int8, was made of a finished member with
 
   fer-ensemble export experiments/student_photos/exp_none/resnet9_0 --asset --data=fer2013.csv
 """
@@ -104,7 +104,8 @@ def _ship(folder, given):
     from fer_ensemble.data.store import load_dataset
     from fer_ensemble.export.shipping import ship
 
-    print(format_card(ship(folder, load_dataset(given.data), output, like, _views(given))))
+    card = ship(folder, load_dataset(given.data), output, like, _views(given), given.most_loss)
+    print(format_card(card))
     print(f"written to {output}")
 
 

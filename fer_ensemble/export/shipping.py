@@ -31,6 +31,7 @@ def ship(
     assets: str | os.PathLike,
     calibrated_like: str | os.PathLike | None = None,
     views: str | None = None,
+    most_loss: float = 0.5,
 ) -> dict:
     """Writes what ships: `network.onnx` (int8), `network.keras`, `card.json` and `card.md`.
 
@@ -42,12 +43,13 @@ def ship(
             network gets; None for its own, chosen on the images that it held out, or, where there are none, on
             PublicTest.
         views: As for `fer_ensemble.export.source_loading.load_member`.
+        most_loss: Most points of accuracy that int8 may lose.
 
     Returns:
         The card, a dictionary.
 
     Raises:
-        UserError: If the network has more than a million parameters, or its file more than 2 MB.
+        UserError: If the network has more than a million parameters, its file more than 2 MB, or int8 loses more.
     """
     folder, assets = pathlib.Path(folder), pathlib.Path(assets)
     source = load_member(folder, calibrated_like, views, dataset)
@@ -57,7 +59,7 @@ def ship(
     assets.mkdir(parents=True, exist_ok=True)
     output = assets / SHIPPED_ONNX
     test = choose_test_faces(source, dataset)
-    export(source, output, "onnx", "int8", test)
+    export(source, output, "onnx", "int8", test, most_loss)
     if output.stat().st_size > MOST_BYTES:
         raise UserError(f"expected a file of at most 2 MB to ship. Received: {output.stat().st_size:,} bytes.")
     with replacing(assets / SHIPPED_NETWORK) as temporary:

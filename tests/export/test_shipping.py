@@ -20,7 +20,8 @@ from fer_ensemble.scoring.metrics import wilson_interval
 def shipped(tiny_member, tiny_data, tmp_path_factory):
     pytest.importorskip("tf2onnx")
     assets = tmp_path_factory.mktemp("assets")
-    return shipping.ship(tiny_member, read_dataset(tiny_data), assets), assets
+    # Of its 12 images int8 may lose any.
+    return shipping.ship(tiny_member, read_dataset(tiny_data), assets, most_loss=20), assets
 
 
 def test_the_figures_of_the_card_are_those_of_the_file(shipped, tiny_dataset):

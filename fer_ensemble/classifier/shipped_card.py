@@ -46,7 +46,8 @@ def format_card(card: dict) -> str:
         "## What it was trained on",
         card["trained_on"],
         "## Size and speed",
-        f"{card['parameters']:,} parameters; `{card['file']['name']}` has {card['file']['bytes'] / 1e6:.2f} MB. "
+        f"{card['parameters']:,} parameters; `{card['file']['name']}`, {card['file']['quantize']}, has "
+        f"{card['file']['bytes'] / 1e6:.2f} MB. "
         f"{latency['one']:.1f} ms for one face, {latency['each_of_64']:.1f} ms for each of 64, in "
         f"{latency['runtime']} with {latency['threads']} thread on {latency['processor']}.",
         "## What was not tested",

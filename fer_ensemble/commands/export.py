@@ -46,8 +46,8 @@ def define_flags() -> None:
     flags.DEFINE_boolean(
         "asset",
         False,
-        "Make MODEL, a member, the network that ships: network.onnx, network.keras, card.json and card.md in "
-        "--output, by default this package's assets. Takes --data.",
+        "Make MODEL, a member, the network that ships: network.onnx (int8), network.keras, card.json and card.md "
+        "in --output, by default this package's assets. Takes --data, and heeds --most_loss.",
     )
     flags.DEFINE_string(
         "calibrated_like",
@@ -96,6 +96,11 @@ def main(arguments: list[str]) -> None:
 def _ship(folder, given):
     if not given.data:
         raise UserError("`asset` needs --data, FER2013, to say on the card how good the network is.")
+    if given.format != "onnx" or given.quantize not in ("none", "int8"):
+        raise UserError(
+            "`asset` writes ONNX, int8, whatever else is asked for. "
+            f"Received: --format={given.format} --quantize={given.quantize}."
+        )
     output = pathlib.Path(given.output or ASSETS)
     like = given.calibrated_like or None
     for member in filter(None, (folder, like)):

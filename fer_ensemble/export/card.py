@@ -22,7 +22,7 @@ def make_card(source: Source, dataset: Dataset, probabilities: np.ndarray, file:
         source: `fer_ensemble.export.source.Source` of one network.
         dataset: `Dataset` with labels in PublicTest.
         probabilities: float32, shape `(images, classes)`: what the exported file says of PublicTest.
-        file: Dictionary of `name`, `bytes` and `sha256` of the exported file.
+        file: Dictionary of `name`, `quantize`, `bytes` and `sha256` of the exported file.
         latency: Dictionary of `one` and `each_of_64` (milliseconds per face), `runtime`, `threads`, `processor`.
 
     Returns:
@@ -133,6 +133,6 @@ def _describe_calibration(source, faces, labels):
     error = calibration_error(calibration_bins(crossed, labels))
     note = (
         f"{card_words.ON_PUBLIC} Chosen on one half of it and measured on the other, both ways, the error is "
-        f"{100 * error:.2f} %."
+        f"{100 * error:.2f} %, in float32."
     )
     return {"chosen_on": PUBLIC, "cross_fitted_ece": error, "note": note}

@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import logging
-import math
 import os
 import pathlib
 import tempfile
@@ -101,7 +100,9 @@ def reshape_before_scaling(model: "onnx.ModelProto") -> None:
     last axis of one value ONNX Runtime scales them one by one, 20 times as slowly.
     """
     nodes = model.graph.node
-    constants = {weight.name: math.prod(weight.dims) for weight in model.graph.initializer}
+    constants = {weight.name for weight in model.graph.initializer}
+    # With more axes a number would give them to what it scales.
+    numbers = {weight.name for weight in model.graph.initializer if list(weight.dims) in ([], [1])}
     readers = collections.Counter(name for node in nodes for name in node.input)
     readers.update(output.name for output in model.graph.output)
     makers = {name: place for place, node in enumerate(nodes) for name in node.output}
@@ -110,7 +111,7 @@ def reshape_before_scaling(model: "onnx.ModelProto") -> None:
         while nodes[at].input[1] in constants and nodes[at].input[0] in makers:
             reshape, between = nodes[at], nodes[at].input[0]
             scaling = nodes[makers[between]]
-            given = [name for name in scaling.input if constants.get(name) != 1]
+            given = [name for name in scaling.input if name not in numbers]
             if scaling.op_type not in ("Mul", "Add") or len(given) != 1 or readers[between] > 1:
                 break
             moved = type(scaling).FromString(scaling.SerializeToString())
@@ -165,7 +166,7 @@ def _quantize(path, faces):
             op_types_to_quantize=["Conv", "MaxPool", "Relu"],
             calibrate_method=CalibrationMethod.MinMax,
             reduce_range=True,  # 7 bits: a processor without VNNI cuts off what two products of 8 bits may sum to
-            nodes_to_exclude=_names_outside(prepared),
+            nodes_to_exclude=_names_of_maps(prepared),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -173,8 +174,8 @@ def _quantize(path, faces):
     return quantized
 
 
-def _names_outside(path):
-    """Returns the names of the nodes that no convolution of a network comes after: scaling, class maps."""
+def _names_of_maps(path):
+    """Returns the names of the convolutions that make class maps."""
     import onnx
 
     return [node.name for node in onnx.load(path).graph.node if "class_evidence" in node.name]

@@ -22,6 +22,7 @@ from fer_ensemble.models.device import describe_device
 
 MOST_PARAMETERS = 1_000_000
 MOST_BYTES = 2_000_000
+QUANTIZE = "int8"
 ROUNDS = 31
 
 
@@ -59,7 +60,7 @@ def ship(
     assets.mkdir(parents=True, exist_ok=True)
     output = assets / SHIPPED_ONNX
     test = choose_test_faces(source, dataset)
-    export(source, output, "onnx", "int8", test, most_loss)
+    export(source, output, "onnx", QUANTIZE, test, most_loss)
     if output.stat().st_size > MOST_BYTES:
         raise UserError(f"expected a file of at most 2 MB to ship. Received: {output.stat().st_size:,} bytes.")
     with replacing(assets / SHIPPED_NETWORK) as temporary:
@@ -68,7 +69,12 @@ def ship(
         source,
         dataset,
         runtimes.predict(runtimes.open_onnx(output), test.faces),
-        {"name": output.name, "bytes": output.stat().st_size, "sha256": hash_file(output)},
+        {
+            "name": output.name,
+            "quantize": QUANTIZE,
+            "bytes": output.stat().st_size,
+            "sha256": hash_file(output),
+        },
         measure_speed(output, dataset.images[dataset.split(PUBLIC_TEST)]),
     )
     write_text(assets / CARD_JSON, json.dumps(card, indent=2) + "\n")

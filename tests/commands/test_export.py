@@ -58,6 +58,7 @@ def test_what_is_wrong_is_told_in_a_line(arguments, message, verb):
         (["nowhere"], "There is no folder nowhere to export."),
         (["nowhere", "--tta=flip"], "There is no folder nowhere to export."),
         (["nowhere", "--asset"], "nowhere/member.json"),
+        (["nowhere", "--asset", "--quantize=float16"], "Received: --format=onnx --quantize=float16."),
         (["shipped", "--output=network.txt"], "`output` must end in .onnx for onnx."),
         (["shipped", "--quantize=int8_weights"], "`quantize` must be among none, float16, int8 for onnx."),
     ],

@@ -44,7 +44,8 @@ def run(model):
     ("factors", "order"),
     [
         ([2.0], ["Reshape", "Mul"]),
-        ([2.0, [3.0], [[[[0.5]]]]], ["Reshape", "Mul", "Mul", "Mul"]),
+        ([2.0, [3.0], 0.5], ["Reshape", "Mul", "Mul", "Mul"]),
+        ([[[[[0.5]]]], 2.0], ["Mul", "Reshape", "Mul"]),  # of four axes, as the reshape may have fewer
         ([[[1.0], [2.0], [3.0]], 2.0], ["Mul", "Reshape", "Mul"]),  # one factor for each column: this one stays
         ([2.0, [[1.0], [2.0], [3.0]]], ["Mul", "Mul", "Reshape"]),
     ],
@@ -57,12 +58,28 @@ def test_a_reshape_goes_before_factors_of_one_number_and_nothing_changes(factors
     np.testing.assert_array_equal(run(model), expected)
 
 
-def test_what_something_else_reads_keeps_its_shape():
-    model = make_scaling(2.0)
+def read_twice(model):
     model.graph.node.append(helper.make_node("Shape", ["x1"], ["seen"]))
     model.graph.output.append(helper.make_tensor_value_info("seen", onnx.TensorProto.INT64, [4]))
+
+
+def return_it(model):
+    model.graph.output.append(helper.make_tensor_value_info("x1", onnx.TensorProto.FLOAT, ["n", 3, 3, 1]))
+
+
+def compute_the_shape(model):
+    model.graph.node[-1].input[1] = "computed"
+    model.graph.node.insert(1, helper.make_node("Identity", ["shape"], ["computed"]))
+
+
+@pytest.mark.parametrize("change", [read_twice, return_it, compute_the_shape])
+def test_what_something_else_reads_or_computes_keeps_its_place(change):
+    model = make_scaling(2.0)
+    change(model)
+    before = model.SerializeToString(deterministic=True)
+    run(model)
     reshape_before_scaling(model)
-    assert [node.op_type for node in model.graph.node] == ["Mul", "Reshape", "Shape"]
+    assert model.SerializeToString(deterministic=True) == before
 
 
 def test_an_exported_network_scales_faces_after_the_reshape(make_network, tmp_path):

@@ -21,7 +21,7 @@ def shipped(tiny_member, tiny_data, tmp_path_factory):
     pytest.importorskip("tf2onnx")
     assets = tmp_path_factory.mktemp("assets")
     # Of its 12 images int8 may lose any.
-    return shipping.ship(tiny_member, read_dataset(tiny_data), assets, most_loss=20), assets
+    return shipping.ship(tiny_member, read_dataset(tiny_data), assets, most_loss=100), assets
 
 
 def test_the_figures_of_the_card_are_those_of_the_file(shipped, tiny_dataset):
@@ -60,6 +60,21 @@ def test_a_class_that_is_never_answered_has_no_precision(shipped):
 
 def test_the_keras_file_is_the_member_as_it_was_trained(shipped, tiny_member):
     assert (shipped[1] / "network.keras").read_bytes() == (tiny_member / "model.keras").read_bytes()
+
+
+def test_the_file_that_ships_is_int8_and_the_card_says_so(shipped):
+    card, assets = shipped
+    onnx = pytest.importorskip("onnx")
+    weights = onnx.load(assets / "network.onnx").graph.initializer
+    assert any(one.data_type == onnx.TensorProto.INT8 and len(one.dims) == 4 for one in weights)
+    assert card["file"]["quantize"] == "int8" and "`network.onnx`, int8, has " in (assets / "card.md").read_text()
+
+
+def test_what_loses_too_much_as_int8_does_not_ship(tiny_member, tiny_data, tmp_path):
+    pytest.importorskip("tf2onnx")
+    with pytest.raises(UserError, match="expected int8 to lose at most -100 points"):
+        shipping.ship(tiny_member, read_dataset(tiny_data), tmp_path, most_loss=-100)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_too_large_does_not_ship(tiny_member, tiny_data, tmp_path, monkeypatch):

@@ -55,6 +55,7 @@ def write_onnx(
         model = onnx.load(raw)
     reshape_before_scaling(model)
     _tidy(model)
+    number_names(model)
     if quantize == "float16":
         halve_weights(model)
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(facts)})
@@ -91,6 +92,22 @@ def halve_weights(model: "onnx.ModelProto") -> None:
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+
+
+def number_names(model: "onnx.ModelProto") -> None:
+    """Names nodes, and what they read and write, by their order; inputs and outputs of the model keep their names.
+
+    tf2onnx names some by hashes that are others in each process: the same network would give another file.
+    """
+    graph = model.graph
+    names = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}  # "": left out
+    for number, node in enumerate(graph.node):
+        node.name = f"{node.op_type}_{number}"
+        for values in (node.input, node.output):
+            values[:] = [names.setdefault(name, f"value_{len(names)}") for name in values]
+    for weight in graph.initializer:
+        weight.name = names.setdefault(weight.name, f"value_{len(names)}")
+    graph.initializer.sort(key=lambda weight: int(weight.name.rpartition("_")[2]))
 
 
 def reshape_before_scaling(model: "onnx.ModelProto") -> None:

@@ -1,4 +1,4 @@
-"""What is done to an ONNX file after tf2onnx: reshapes come before scaling, int8 fits old processors."""
+"""What is done to an ONNX file after tf2onnx: names, the place of reshapes; and int8 fits old processors."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_ensemble.export.graph import build_graph
-from fer_ensemble.export.onnx_file import reshape_before_scaling, write_onnx
+from fer_ensemble.export.onnx_file import number_names, reshape_before_scaling, write_onnx
 from fer_ensemble.scoring.calibration import Calibration
 
 onnx = pytest.importorskip("onnx")
@@ -80,6 +80,22 @@ def test_what_something_else_reads_or_computes_keeps_its_place(change):
     run(model)
     reshape_before_scaling(model)
     assert model.SerializeToString(deterministic=True) == before
+
+
+def test_whatever_tf2onnx_calls_it_the_same_network_is_the_same_file():
+    first, second = make_scaling(2.0, 3.0), make_scaling(2.0, 3.0)
+    for node in second.graph.node:
+        node.name = f"other_{len(node.output[0])}"
+        node.input[:] = [{"x1": "a", "f1": "b"}.get(name, name) for name in node.input]
+        node.output[:] = [{"x1": "a"}.get(name, name) for name in node.output]
+    next(weight for weight in second.graph.initializer if weight.name == "f1").name = "b"
+    second.graph.initializer.reverse()
+    assert first.SerializeToString() != second.SerializeToString()
+    expected = run(first)
+    for model in (first, second):
+        number_names(model)
+        np.testing.assert_array_equal(run(model), expected)
+    assert first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True)
 
 
 def test_an_exported_network_scales_faces_after_the_reshape(make_network, tmp_path):

@@ -20,9 +20,25 @@ export PYTHONUNBUFFERED=1
 state() { stat --format=%y "$folder/state.npz" "$folder/new/state.npz" 2>/dev/null; }
 before=$(state)
 
-# A step of its own, because that is what SLURM signals: before the time limit, at preemption, by scancel --signal.
-srun --ntasks=1 --cpus-per-task="$threads" --mpi=none "$@"
-code=$?
+# SLURM's controller may be away for a moment, as when it is started anew.
+patiently() {
+    local pause
+    for pause in 0 5 15 60; do
+        sleep "$pause"
+        "$@" && return
+    done
+    return 1
+}
+
+# A step of its own, because that is what SLURM signals: before the time limit, at preemption, by scancel --signal. Its
+# first act is to remove the file: where that is left, srun has failed before the command began.
+waits=$(mktemp)
+run_step() {
+    srun --ntasks=1 --cpus-per-task="$threads" --mpi=none bash -c 'rm -f "$0"; exec "$@"' "$waits" "$@"
+    code=$?
+    [[ ! -e $waits ]]
+}
+patiently run_step "$@" || rm -f "$waits"
 
 # 128 + SIGUSR1 and 128 + SIGTERM: the member is not complete, and the same command goes on with it. 75: another process
 # holds it, such as its task of before on a node that SLURM has lost; once that has ended, it is complete or goes on.
@@ -30,10 +46,7 @@ if [[ $code == 138 && $(state) == "$before" ]]; then
     echo "The time limit came before any progress was saved, so another turn would be no better: give a longer --time."
 elif [[ $code == 138 || $code == 143 || $code == 75 ]]; then
     echo "$(date '+%F %T')  SLURM task $task is to go on later"
-    for pause in 0 5 15; do # the controller may be away for a moment, as when it is started anew
-        sleep "$pause"
-        scontrol requeue "$task" && exit 0
-    done
+    patiently scontrol requeue "$task" && exit 0
     echo "SLURM refused to requeue it: submit it again, by the same command of splitscript.sh."
 fi
 exit $code

@@ -250,12 +250,36 @@ def test_a_task_is_requeued_when_it_has_to_go_on_later(run_task, tmp_path, comma
     assert ("scontrol requeue 12_3" in called) == requeued
 
 
-def test_a_controller_that_is_away_is_asked_again(run_task, tmp_path):
-    scontrol = tmp_path / "programs" / "scontrol"
-    scontrol.write_text(f"#!/bin/bash\n[[ -e {tmp_path}/away ]] || {{ touch {tmp_path}/away; exit 1; }}\n")
-    (tmp_path / "programs" / "sleep").write_text("#!/bin/bash\n")
-    (tmp_path / "programs" / "sleep").chmod(0o755)
-    assert run_task("exit 143")[0] == 0
+@pytest.mark.parametrize("program", ["scontrol", "srun"])
+def test_a_controller_that_is_away_is_asked_again(run_task, tmp_path, program):
+    path = tmp_path / "programs" / program
+    script = path.read_text()
+    away = f"[[ -e {tmp_path}/away ]] || {{ touch {tmp_path}/away; exit 1; }}"
+    path.write_text(script.replace("\n", f"\n{away}\n", 1))
+    shorten_pauses(tmp_path)
+    code, called = run_task(f"echo began >>{tmp_path}/began; exit 143")
+    assert code == 0
+    assert called.count("srun") == called.count("scontrol requeue 12_3") == 1
+    assert (tmp_path / "began").read_text() == "began\n"
+
+
+def test_a_task_that_cannot_begin_fails_with_its_error(run_task, tmp_path):
+    srun = tmp_path / "programs" / "srun"
+    srun.write_text(srun.read_text().replace('"$@"', 'echo "srun: error: no" >&2; exit 4'))
+    shorten_pauses(tmp_path)
+    code, called = run_task(f"touch {tmp_path}/began", TMPDIR=str(tmp_path / "programs"))
+    assert code == 4
+    assert called.count("srun") == 4
+    assert "scontrol" not in called
+    assert (tmp_path / "member" / "train.log").read_text().count("srun: error: no") == 4
+    assert not (tmp_path / "began").exists()
+    assert {path.name for path in srun.parent.iterdir()} == {"scontrol", "srun", "sleep"}  # nothing is left behind
+
+
+def shorten_pauses(tmp_path):
+    sleep = tmp_path / "programs" / "sleep"
+    sleep.write_text("#!/bin/bash\n")
+    sleep.chmod(0o755)
 
 
 def test_a_task_says_where_it_runs(run_task, tmp_path):

@@ -91,13 +91,23 @@ def wait_until_saved():
     wait_for("SLURM's state on disk", lambda: state.stat().st_mtime > now)
 
 
-def restart_controller(number=signal.SIGTERM):
+@contextlib.contextmanager
+def controller_away(number=signal.SIGTERM):
+    """Within the block SLURM has no controller: it is stopped before, and started anew in the end."""
     process = daemon("slurmctld")
     os.kill(process, number)
     wait_for("the end of the controller", lambda: _has_ended(process))
-    script = pathlib.Path(__file__).with_name("cluster.sh")
-    subprocess.run(["bash", script, "controller", cluster_folder()], stdout=subprocess.DEVNULL, check=True)
-    wait_for("the controller", lambda: call("scontrol", "ping").returncode == 0)
+    try:
+        yield
+    finally:
+        script = pathlib.Path(__file__).with_name("cluster.sh")
+        subprocess.run(["bash", script, "controller", cluster_folder()], stdout=subprocess.DEVNULL, check=True)
+        wait_for("the controller", lambda: call("scontrol", "ping").returncode == 0)
+
+
+def restart_controller(number=signal.SIGTERM):
+    with controller_away(number):
+        pass
 
 
 def _has_ended(process):

@@ -5,11 +5,15 @@ from itertools import product
 
 import pytest
 
+from fer_ensemble.launch.submission import TASK_SCRIPT
 from tests.slurm.cluster import (
+    NEEDS,
     ON_GPU,
     Witness,
     assert_same_predictions,
     call,
+    cluster_folder,
+    controller_away,
     facts,
     hold_in_training,
     jobs,
@@ -85,8 +89,8 @@ def test_each_member_has_a_gpu_of_its_own(disturbed):
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_requeued_or_signalled_task_goes_on_and_ends(disturbed, experiments, number):
     job = facts(f"{disturbed['array']}_{number}")
-    assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1")
     log = (experiments / f"exp_{number}" / "cnn_0" / "train.log").read_text()
+    assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1"), log
     assert log.count("SLURM task") >= 2
     assert log.count("epoch 1/4") == 1
     assert log.count("epoch 4/4") == 1
@@ -129,6 +133,20 @@ def test_the_same_command_submits_what_is_missing_and_the_ensemble_is_that_of_an
     troubled = train_undisturbed(experiments, undisturbed, *TRAINING)
     assert {undisturbed / "exp_0" / "cnn_0", undisturbed / "exp_2" / "resnet_0"} <= set(troubled)
     assert_same_predictions(experiments, undisturbed)
+
+
+def test_a_task_that_begins_while_the_controller_is_away_waits_for_it(tmp_path):
+    go, log = cluster_folder() / "go", tmp_path / "member" / "train.log"
+    script = f"until [ -e {go} ]; do sleep 0.1; done; bash {TASK_SCRIPT} {log.parent} echo trained"
+    answer = call("sbatch", "--parsable", "--array=0", *NEEDS, "--output=/dev/null", f"--wrap={script}")
+    task = f"{answer.stdout.strip()}_0"
+    wait_for("the task", lambda: facts(task)["JobState"] == "RUNNING")
+    with controller_away():
+        go.touch()
+        wait_for("srun's failure", lambda: log.exists() and "srun: error" in log.read_text())
+    wait_for("its end", lambda: not jobs())
+    assert facts(task)["JobState"] == "COMPLETED", log.read_text()
+    assert log.read_text().splitlines()[-1] == "trained"
 
 
 def test_what_slurm_refuses_loses_nothing(disturbed, experiments):

@@ -57,11 +57,14 @@ def disturbed(experiments):
         again = splitscript(experiments, *ON_GPU, "--", *TRAINING)
         wait_for("resnet_0", (experiments / "exp_0" / "resnet_0" / "train.log").exists)
         assert call("scancel", f"{array}_11").returncode == 0
-        (training,) = hold_in_training([experiments / "exp_2" / "resnet_0"])
+        member = experiments / "exp_2" / "resnet_0"
+        (training,) = hold_in_training([member])
         down = training.node
         set_node(down, "down")
-        wait_for("another node", lambda: len(turns(experiments / "exp_2" / "resnet_0")) > 1)
+        wait_for("another node", lambda: len(turns(member)) > 1)
+        (training,) = hold_in_training([member])
         restart_controller()
+        let_go(training)
         set_node(down, "resume")
         wait_for("the end of the array", lambda: not jobs())
     return {"array": array, "first": first, "again": again, "witness": witness, "down": down}

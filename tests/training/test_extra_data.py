@@ -54,7 +54,7 @@ def test_a_member_learns_from_them_and_records_them(tiny_settings, tiny_member, 
     assert right[0] > right[1]
 
 
-def test_a_begun_training_goes_on_with_the_same_ones_only(tiny_settings, tiny_data, tmp_path, monkeypatch):
+def test_a_begun_training_goes_on_with_the_same_ones_only(tiny_settings, tiny_data, tmp_path, power_cut):
     sample = sample_dataset()
     path = tmp_path / "more.h5"
     settings = dataclasses.replace(tiny_settings, epochs=1, extra_data=str(path))
@@ -64,12 +64,8 @@ def test_a_begun_training_goes_on_with_the_same_ones_only(tiny_settings, tiny_da
         rows = np.arange(len(images))
         write_dataset(make_dataset(images, sample.labels[rows], sample.usage[rows], rows, CLASS_NAMES), path)
 
-    def cut_the_power(*arguments):
-        raise KeyboardInterrupt
-
     write(sample.images[:100])
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("fer_ensemble.members.predictions.write_predictions", cut_the_power)
+    with power_cut():
         train_member(settings, options)
     write(sample.images[:99])
     with pytest.raises(UserError, match=r"begun with another --extra_data than .* is now"):

@@ -231,19 +231,15 @@ def test_an_interrupted_training_goes_on_without_the_file(tiny_member, tiny_data
     assert (facts["sha256"], facts["may_know_held_out"]) == (fingerprint, False)
 
 
-def test_the_finished_network_may_keep_a_share_of_its_start(tiny_member, tiny_data, tmp_path, monkeypatch):
+def test_the_finished_network_may_keep_a_share_of_its_start(tiny_member, tiny_data, tmp_path, power_cut):
     def weights(folder):
         return keras.saving.load_model(folder / "model.keras").get_weights()
-
-    def cut_the_power(*arguments):
-        raise KeyboardInterrupt
 
     given = {"fold": 1, "deterministic": True}
     start = pathlib.Path(shutil.copytree(tiny_member, tmp_path / "start"))
     alone = train(settings_for(start, **given), tmp_path / "alone", tiny_data)
     settings = settings_for(start, pretrained_share=0.25, **given)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("fer_ensemble.members.predictions.write_predictions", cut_the_power)
+    with power_cut():
         train(settings, tmp_path, tiny_data)
     (start / "model.keras").rename(tmp_path / "model.keras")
     build(settings).save(start / "model.keras")

@@ -76,15 +76,11 @@ def test_a_student_records_its_teacher_and_learns_something_else(student, tiny_d
 
 
 def test_a_student_goes_on_where_its_teacher_s_calibration_is_rounded_otherwise(
-    student, tiny_data, tmp_path, monkeypatch
+    student, tiny_data, tmp_path, monkeypatch, power_cut
 ):
     options = TrainingOptions(data=str(tiny_data), experiments=str(tmp_path))
 
-    def cut_the_power(*arguments):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("fer_ensemble.members.predictions.write_predictions", cut_the_power)
+    with power_cut():
         train_member(student, options)
 
     def fit(*arguments):

@@ -81,8 +81,11 @@ def test_while_a_lost_node_holds_a_member_its_task_elsewhere_waits_and_then_goes
     os.kill(lost, signal.SIGSTOP)
     wait_for("the node given up", lambda: node_state(training.node).startswith("down"), pause=2)
     wait_for("its task elsewhere", lambda: "is being trained by another" in (member / "train.log").read_text())
+    # Else SLURM may begin the task there, before what ran on there has ended, and fail.
+    set_node(training.node, "drain")
     os.kill(lost, signal.SIGCONT)  # SLURM ends what ran on there
     wait_for("the end", lambda: not jobs())
+    set_node(training.node, "resume")
     assert len(turns(member)) > 2
     log = (member / "train.log").read_text()
     assert (log.count("epoch 1/3"), log.count("epoch 3/3")) == (1, 1)
